@@ -19,14 +19,12 @@ class PolicyEngine(Protocol):
     async def decide(self, document: Mapping[str, Json]) -> Decision:
         """Ask `data.gateway.main.decision` about an input document (policies/schemas/input.json).
 
-        Raises EngineUnavailable when there is no answer in time or it is not a whole, well-formed decision.
+        Raises EngineUnavailable when there is no whole, well-formed decision in time.
         """
 
 
 class Recogniser(Protocol):
-    async def recognise(
-        self, texts: Sequence[str], plan: Sequence[KindPlan]
-    ) -> list[tuple[Span, ...]]:
+    async def recognise(self, texts: Sequence[str], plan: Sequence[KindPlan]) -> list[tuple[Span, ...]]:
         """Entities of the planned kinds in each text: merged, ascending, not overlapping; one tuple a text.
 
         Raises EngineUnavailable on a crash, a missed deadline, a full queue or a partial answer, and
@@ -41,18 +39,22 @@ class Judge(Protocol):
 
 class TokenCounter(Protocol):
     def count(self, model: str, text: str) -> int:
-        """Tokens of a text for the model name that the upstream knows. Pure and blocking: about 40 µs a kB."""
+        """Tokens of a text for the name that the upstream knows. Blocking: about 40 µs a kB."""
 
 
 class IdentityProvider(Protocol):
     async def identify(self, authorization: str | None) -> Identity:
-        """From the value of the Authorization header. Raises Unauthenticated, never says which part was wrong."""
+        """From the value of the Authorization header. Raises Unauthenticated without saying what was wrong,
+        and EngineUnavailable while there are no keys to check a signature with."""
 
 
 class UpstreamAnswer(Protocol):
-    """An answer that has begun. `events()` ends with `End`, or raises UpstreamUnavailable if it was cut short."""
+    """An answer that has begun. `events()` ends with `End`, or raises UpstreamUnavailable if cut short."""
 
     def events(self) -> AsyncIterator[Sequence[AnswerEvent]]: ...
+
+    async def close(self) -> None:
+        """End it: a connection with anything left to read is closed, so that the model stops working."""
 
 
 class UpstreamDoor(Protocol):
@@ -66,9 +68,7 @@ class UpstreamDoor(Protocol):
 class Ticket(Protocol):
     """A place in the spool, reserved before the upstream is asked."""
 
-    async def close(
-        self, decisions: Sequence[Mapping[str, Any]], record: Mapping[str, Any] | None
-    ) -> None:
+    async def close(self, decisions: Sequence[Mapping[str, Any]], record: Mapping[str, Any] | None) -> None:
         """On disk when this returns. `record` is None when the exchange is not to be mirrored."""
 
 

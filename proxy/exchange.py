@@ -44,16 +44,14 @@ class Segment:
 
     text: str = field(repr=False)
     role: str
-    source: Literal[
-        "message", "tool_call", "tool_result", "tool_definition", "document", "parameter", "name"
-    ]
+    source: Literal["message", "tool_call", "tool_result", "tool_definition", "document", "parameter", "name"]
     path: Path
     key: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document inside the request. `id` is the caller's claim of which one it is; `None`: it has no id.
+    """A document inside the request. `id` is the caller's claim of which one it is; `#0`, `#1`…: it claims none.
 
     `segments` are the indexes of the segments that hold it; `span` limits that to a fenced part of one
     segment's text (characters, end exclusive) when the document stands inside a message.
@@ -68,7 +66,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class Unscannable:
-    """A part that no inspector can read (image, audio, file). `where` is a path such as `messages/0/content/1`."""
+    """A part that no inspector can read (image, audio, file). `where`: such as `messages/0/content/1`."""
 
     where: str
     kind: str

@@ -22,7 +22,7 @@ class Listen:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One inference server. `models` maps the name that callers use to the name the server knows, byte-exact."""
+    """One inference server. `models`: the name that callers use → the name the server knows, byte-exact."""
 
     name: str
     url: str
@@ -58,11 +58,12 @@ class Identity:
     keys_file: Path | None = None
     jwt: Jwt | None = None
     anonymous: bool = False
+    anonymous_beyond_loopback: bool = False  # take anonymous calls on an address that other machines reach
 
 
 @dataclass(frozen=True, slots=True)
 class Opa:
-    """A real OPA server. With neither `url` nor `socket`, the proxy starts one as its child and supervises it."""
+    """A real OPA server. With neither `url` nor `socket`, the proxy starts and supervises one."""
 
     url: str | None = None
     socket: Path | None = None
@@ -128,6 +129,7 @@ class Feedback:
     outlet: Literal["file", "otlp_http", "otlp_grpc"] = "file"
     endpoint: str = ""
     headers_file: Path | None = None  # `name: value` lines, such as a collector's token
+    ca_file: Path | None = None  # PEM of the authority behind the collector's certificate
     spool_bytes: int = 512 * 1024 * 1024
     sync: bool = True  # fsync before the answer is complete: survives a power cut, not just kill -9
 

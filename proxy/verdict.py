@@ -110,10 +110,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class SoftVerdict:
-    """A judge's word on one rule. `status` is `error` whenever there is no score: never a silent pass."""
+    """A judge's word on one rule. `status` is `error` whenever there is no score: never a silent pass.
+    `pending`: a rule that is asked beside the upstream, at the first `prompt` decision only."""
 
     rule: str
-    status: Literal["pass", "fail", "error"]
+    status: Literal["pass", "fail", "error", "pending"]
     score: float | None
     judge: str
 
@@ -123,9 +124,7 @@ def _join_kinds(plans: Iterable[KindPlan]) -> tuple[KindPlan, ...]:
     joined: dict[str, KindPlan] = {}
     for plan in plans:
         seen = joined.get(plan.kind, plan)
-        joined[plan.kind] = KindPlan(
-            plan.kind, min(seen.score, plan.score), seen.restore and plan.restore
-        )
+        joined[plan.kind] = KindPlan(plan.kind, min(seen.score, plan.score), seen.restore and plan.restore)
     return tuple(joined[kind] for kind in sorted(joined))
 
 

@@ -1,0 +1,189 @@
+"""The composition root: settings → doors → conductor → the two listening sides.
+
+`serve` runs until SIGTERM or SIGINT. Everything that is opened here is closed here, in the opposite order.
+"""
+
+import asyncio
+import secrets
+import signal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import uvloop
+
+from proxy import __version__
+from proxy.conductor import Conductor, Doors, House, ModelRoute
+from proxy.edges.clock import SystemClock
+from proxy.edges.identity import Identities
+from proxy.edges.journal import SpoolJournal
+from proxy.edges.judges import open_judge
+from proxy.edges.key_file import pseudonym_key
+from proxy.edges.log import Log, start_log
+from proxy.edges.metrics import Metrics
+from proxy.edges.policies import LivePolicies, open_policies
+from proxy.edges.recognisers import open_recogniser
+from proxy.edges.tokens import CachedTokens
+from proxy.edges.upstream import Upstreams
+from proxy.settings import Settings
+from proxy.web.admin import Admin, Check
+from proxy.web.front import Front
+from proxy.web.openai import OpenAiDoor
+from proxy.wire.openai_answer import ChatReader, error_body
+
+# A server that is still loading its weights answers later; callers get upstream errors until then.
+REFRESH_S = 15.0
+
+# Of the spool: then new exchanges should go to another replica, before this one has to refuse them.
+NEARLY_FULL = 0.9
+
+ADMIN_FILE = "admin.address"  # where a worker tells its supervisor what its admin side was bound to
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The built house: two fronts that do not listen yet, and what has to run beside them."""
+
+    callers: Front
+    admin: Front
+    policies: LivePolicies
+    journal: SpoolJournal
+    identities: Identities
+    upstreams: Upstreams
+
+
+@asynccontextmanager
+async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
+    """Raises ConfigInvalid with what stands in the way. Nothing listens yet."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        key = await asyncio.to_thread(pseudonym_key, settings.redaction.key_file, settings.state)
+        identities = await asyncio.to_thread(Identities.read, settings.identity, clock)
+        policies = await stack.enter_async_context(open_policies(settings.hard_rules, settings.state, log))
+        recogniser = await stack.enter_async_context(open_recogniser(settings.redaction))
+        judge = await stack.enter_async_context(open_judge(settings.soft_rules))
+        upstreams = Upstreams(settings.upstreams, settings.limits, ChatReader)
+        await upstreams.start()
+        stack.push_async_callback(upstreams.close)
+        await upstreams.refresh()
+        journal = await SpoolJournal.start(settings.feedback, settings.state, log, clock)
+        stack.push_async_callback(journal.close)
+        metrics = Metrics()
+        _gauges(metrics, journal, policies)
+        doors = Doors(
+            policy=policies,
+            recogniser=recogniser,
+            judge=judge,
+            tokens=CachedTokens.of(settings.upstreams, secrets.token_bytes(32)),
+            upstream=upstreams,
+            journal=journal,
+            clock=clock,
+            meter=metrics,
+        )
+        house = House(
+            doors,
+            lambda: _routes(upstreams),
+            key,
+            settings.need_to_know.notice,
+            settings.redaction.window_chars,
+        )
+        door = OpenAiDoor(Conductor(house), identities, settings.limits, clock)
+        admin = Admin(_checks(upstreams, journal, settings.feedback.spool_bytes), metrics.render, lambda: _about(policies))
+        yield Gate(
+            callers=Front(door.routes(), settings.limits, error_body, log.event),
+            admin=Front(admin.routes(), settings.limits, error_body, log.event),
+            policies=policies,
+            journal=journal,
+            identities=identities,
+            upstreams=upstreams,
+        )
+
+
+def serve(settings: Settings, *, worker: bool = False) -> int:
+    """`worker`: one of several on the port; it tells where its admin side is in a file of its state."""
+    log = start_log(settings.telemetry.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings, log, worker=worker))
+    return 0
+
+
+async def _serve(settings: Settings, log: Log, *, worker: bool) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with build(settings, log) as gate:
+        async with asyncio.TaskGroup() as group:
+            beside = [
+                group.create_task(gate.policies.run()),
+                group.create_task(gate.journal.run()),
+                group.create_task(gate.identities.run()),
+                group.create_task(_refresh(gate.upstreams)),
+            ]
+            loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(gate.policies.reload()))
+            host, port = await gate.callers.start(settings.listen.address, reuse_port=worker)
+            admin_host, admin_port = await gate.admin.start(settings.listen.admin)
+            if worker:
+                await asyncio.to_thread(
+                    (settings.state / ADMIN_FILE).write_text, f"{admin_host}:{admin_port}"
+                )
+            log.info(
+                "listening",
+                version=__version__,
+                address=f"{host}:{port}",
+                admin=f"{admin_host}:{admin_port}",
+                engine=settings.hard_rules.engine,
+                revision=gate.policies.revision,
+                models=sorted(gate.upstreams.names()),
+            )
+            await stop.wait()
+            log.info("draining", seconds=settings.listen.drain_s)
+            await gate.callers.drain(settings.listen.drain_s)
+            await gate.admin.drain(0)
+            for task in beside:
+                task.cancel()
+    log.info("stopped")
+
+
+async def _refresh(upstreams: Upstreams) -> None:
+    while True:
+        await asyncio.sleep(REFRESH_S)
+        await upstreams.refresh()
+
+
+def _routes(upstreams: Upstreams) -> Mapping[str, ModelRoute]:
+    return {
+        name: ModelRoute(served.upstream.name, served.model, served.upstream.residency)
+        for name, served in upstreams.served().items()
+    }
+
+
+def _checks(upstreams: Upstreams, journal: SpoolJournal, spool_bytes: int) -> Mapping[str, Check]:
+    async def upstream() -> str | None:
+        silent = [name for name, ready in (await upstreams.refresh()).items() if not ready]
+        return f"not answering: {', '.join(silent)}" if silent else None
+
+    async def record() -> str | None:
+        full = journal.status().backlog_bytes >= spool_bytes * NEARLY_FULL
+        return "the spool is nearly full: is the collector down?" if full else None
+
+    return {"upstreams": upstream, "records": record}
+
+
+def _gauges(metrics: Metrics, journal: SpoolJournal, policies: LivePolicies) -> None:
+    metrics.gauge(
+        "sluicegate_spool_bytes", "Recorded and not yet delivered.", lambda: journal.status().backlog_bytes
+    )
+    metrics.gauge(
+        "sluicegate_spool_behind_seconds", "How far the slowest outlet is behind.", lambda: journal.status().behind_s
+    )
+    metrics.gauge("sluicegate_open_exchanges", "Running now.", lambda: journal.status().open_exchanges)
+    metrics.gauge(
+        "sluicegate_policy_reload_failed",
+        "1 while the policies on disk cannot be loaded and the last good ones decide.",
+        lambda: float(policies.status()["problem"] is not None),
+    )
+
+
+def _about(policies: LivePolicies) -> Mapping[str, object]:
+    return {"version": __version__, "policies": policies.status()}

@@ -1,0 +1,1 @@
+"""One module a command: `register(parser)` says what it takes, `run(args)` does it and gives the exit code."""

@@ -1,0 +1,204 @@
+"""The way out: guard → record → restore → frame, lane by lane, and the last decision before the last byte.
+
+What a guard holds back is asked about before it leaves; tool calls are assembled, judged and then sent
+whole; the finish, the usage and the end of the answer wait for the last decision and for the record.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from proxy import policy
+from proxy.conductor.asking import insist, judge_all, worst
+from proxy.conductor.passage import Passage
+from proxy.conductor.toolcalls import OpenCall, inspect_call
+from proxy.engines import UpstreamAnswer
+from proxy.errors import UpstreamUnavailable
+from proxy.exchange import (
+    AnswerEvent,
+    CleanText,
+    Delta,
+    End,
+    Finish,
+    Head,
+    Lane,
+    ToolOpen,
+    Usage,
+)
+from proxy.record import ToolCall
+from proxy.redact.guard import Ask, Emit, Guard
+from proxy.redact.restore import RestoringWindow
+from proxy.verdict import SoftAsk
+
+
+class Writer(Protocol):
+    """Frames events for the client in its own dialect."""
+
+    def write(self, event: AnswerEvent) -> bytes: ...
+
+
+class LaneFlow:
+    """One lane's guard and restoring window, and how much of it has passed."""
+
+    def __init__(self, passage: Passage, *, always_ask: bool) -> None:
+        self.guard = Guard(
+            plan=passage.obligations.redact_answer,
+            leaks=passage.leaks,
+            issued=passage.vault,
+            window_chars=passage.house.window_chars,
+            always_ask=always_ask,
+        )
+        self.window = RestoringWindow(passage.vault)
+        self.clean: list[CleanText] = []
+        self.chars = 0
+
+
+class Answering:
+    """Events of the upstream in, bytes for the client out. One per exchange."""
+
+    def __init__(self, passage: Passage, writer: Writer) -> None:
+        self._passage = passage
+        self._writer = writer
+        self._lanes: dict[Lane, LaneFlow] = {}
+        self._calls: dict[Lane, OpenCall] = {}
+        self._finishes: list[Finish] = []
+        self._soft: Sequence[SoftAsk] = [rule for rule in passage.obligations.soft if rule.side == "answer"]
+
+    async def run(self, answer: UpstreamAnswer) -> AsyncIterator[bytes]:
+        """Everything but the closing bytes: what is left to say stands in `closing()`."""
+        ended = False
+        async for events in answer.events():
+            pieces = []
+            for event in events:
+                if isinstance(event, End):
+                    ended = True
+                else:
+                    pieces.append(await self._take(event))
+            if out := b"".join(pieces):
+                yield out
+        if not ended:
+            raise UpstreamUnavailable("The model server ended its answer early.")
+        if out := await self._flush_all():
+            yield out
+        await self._decide(final=True)
+
+    def closing(self) -> bytes:
+        """The finishes, the usage and the end: only after the last decision and the record."""
+        events: list[AnswerEvent] = [*self._finishes]
+        if self._passage.usage is not None:
+            events.append(self._passage.usage)
+        return b"".join(self._writer.write(event) for event in (*events, End()))
+
+    async def _take(self, event: AnswerEvent) -> bytes:
+        match event:
+            case Delta(lane, text) if lane.kind == "tool":
+                self._call(lane).pieces.append(text)
+            case Delta(lane, text):
+                return await self._release(lane, self._lane(lane).guard.feed(text))
+            case Head():
+                return self._writer.write(event)
+            case ToolOpen(lane):
+                if lane in self._calls:
+                    raise UpstreamUnavailable("The model server opened one tool call twice.")
+                self._calls[lane] = OpenCall(event)
+            case Finish():
+                self._finishes.append(event)
+                self._passage.finish[event.choice] = event.reason
+            case Usage():
+                self._passage.usage = event
+        return b""
+
+    def _lane(self, lane: Lane) -> LaneFlow:
+        flow = self._lanes.get(lane)
+        if flow is None:
+            flow = self._lanes[lane] = LaneFlow(self._passage, always_ask=bool(self._soft))
+            self._passage.output[lane] = flow.clean
+        return flow
+
+    def _call(self, lane: Lane) -> OpenCall:
+        call = self._calls.get(lane)
+        if call is None:
+            raise UpstreamUnavailable("The model server sent arguments of a tool call that it never opened.")
+        return call
+
+    async def _release(self, lane: Lane, steps: Sequence[Ask | Emit]) -> bytes:
+        """Follow the guard: ask what it asks; let pass what it lets pass, once the rules on answers agree."""
+        flow = self._lane(lane)
+        out: list[bytes] = []
+        pending = list(steps)
+        while pending:
+            step = pending.pop(0)
+            if isinstance(step, Emit):
+                out.append(self._emit(lane, flow, step.text))
+                continue
+            settled = await self._settle(flow, step)
+            await self._judge_window([one.text for one in settled if isinstance(one, Emit)])
+            pending = [*settled, *pending]
+        return b"".join(out)
+
+    async def _settle(self, flow: LaneFlow, ask: Ask) -> Sequence[Ask | Emit]:
+        plan = self._passage.obligations.redact_answer
+        if not plan:
+            return flow.guard.settle(())
+        [found] = await self._passage.house.doors.recogniser.recognise([ask.text], plan)
+        return flow.guard.settle(ask.within(found))
+
+    async def _judge_window(self, texts: Sequence[CleanText]) -> None:
+        text = CleanText("".join(texts))
+        if not text:
+            return
+        if self._soft and text.strip():
+            for rule, verdict in (await judge_all(self._passage, self._soft, [text])).items():
+                # The worst window so far is the word on the answer: a fine one after it mends nothing.
+                said = self._passage.soft.get(rule, verdict)
+                self._passage.soft[rule] = worst([said, verdict])
+        await self._decide(final=False)
+        insist(self._passage, self._soft)
+
+    def _emit(self, lane: Lane, flow: LaneFlow, text: CleanText) -> bytes:
+        flow.clean.append(text)
+        flow.chars += len(text)
+        restored = flow.window.feed(text)
+        return self._write_text(lane, restored) if restored else b""
+
+    def _write_text(self, lane: Lane, text: str) -> bytes:
+        self._passage.mark_first_byte()
+        return self._writer.write(Delta(lane, text))
+
+    async def _flush_all(self) -> bytes:
+        out: list[bytes] = []
+        for lane, flow in self._lanes.items():
+            out.append(await self._release(lane, flow.guard.finish()))
+            if rest := flow.window.finish():
+                out.append(self._write_text(lane, rest))
+        for lane, call in sorted(self._calls.items()):
+            out.append(await self._close_call(lane, call))
+        return b"".join(out)
+
+    async def _close_call(self, lane: Lane, call: OpenCall) -> bytes:
+        """One tool call, whole: redacted, decided, recorded, restored."""
+        inspected = await inspect_call(self._passage, call)
+        await self._passage.decide_late(
+            policy.tool_call(
+                self._passage.base, name=call.opened.name, arguments=inspected.arguments, source="model"
+            )
+        )
+        self._passage.output[lane] = [inspected.record]
+        self._passage.calls[lane] = ToolCall(CleanText(call.opened.name), call.opened.call_id)
+        self._passage.mark_first_byte()
+        return self._writer.write(call.opened) + self._writer.write(Delta(lane, inspected.restored))
+
+    async def _decide(self, *, final: bool) -> None:
+        passage = self._passage
+        lanes = {lane: flow.chars for lane, flow in self._lanes.items()}
+        lanes |= {lane: sum(map(len, call.pieces)) for lane, call in self._calls.items()}
+        await passage.decide_late(
+            policy.answer(
+                passage.base,
+                final=final,
+                lanes=lanes,
+                entities=passage.leaked,
+                soft=passage.soft,
+                finish=passage.finish,
+                usage=passage.usage,
+            )
+        )

@@ -1,0 +1,189 @@
+"""The way in: from a parsed exchange to one that may be sent, or a refusal.
+
+Obligations are obeyed, then the policies are asked again with what was found; that ends when a decision
+demands nothing new. A policy set that never settles is refused.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from proxy import labels, policy
+from proxy.conductor.passage import Passage
+from proxy.conductor.tools import history_calls
+from proxy.errors import ContentUnscannable, EngineUnavailable
+from proxy.exchange import CleanText, Exchange, Segment
+from proxy.record import CleanMessage
+from proxy.redact.kinds import for_identifiers
+from proxy.redact.redactor import redact
+from proxy.redact.spans import Span
+from proxy.verdict import KindPlan, Obligations, SoftAsk, SoftVerdict
+from proxy.wire import tree
+
+# Admission may start a plan and the prompt decision extend it; a third new demand is a rule set in a circle.
+MAX_ROUNDS = 3
+
+# Above this many uncounted characters, counting tokens would hold the loop for more than about 3 ms.
+COUNT_INLINE_CHARS = 65_536
+
+
+async def ask(passage: Passage) -> Exchange:
+    """What may be sent upstream. Raises Denied, ContentUnscannable or EngineUnavailable."""
+    exchange = labels.find_documents(passage.exchange)
+    passage.exchange = exchange
+    passage.base = policy.base(
+        policy.Facts(
+            identity=passage.identity,
+            exchange=exchange,
+            upstream=passage.route.upstream,
+            residency=passage.route.residency,
+            tokens=await _count(passage, exchange.segments),
+        )
+    )
+    await passage.decide(policy.admission(passage.base))
+    for call in history_calls(exchange):
+        await passage.decide(
+            policy.tool_call(passage.base, name=call.name, arguments=call.arguments, source="history")
+        )
+    for _ in range(MAX_ROUNDS):
+        obeyed = passage.obligations
+        clean = await _obey(passage, exchange, obeyed)
+        await _ask_soft(passage, clean, obeyed, when="before")
+        await passage.decide(policy.prompt(passage.base, passage.entities, _verdicts(passage, obeyed)))
+        insist(passage, [rule for rule in obeyed.soft if rule.side == "prompt" and rule.when == "before"])
+        if passage.obligations == obeyed:
+            return clean
+    raise EngineUnavailable("The policies demand something new each time they are asked.")
+
+
+async def ask_beside(passage: Passage, clean: Exchange) -> None:
+    """The soft rules that may run beside the upstream call, and the second `prompt` decision."""
+    obeyed = passage.obligations
+    if not any(rule.side == "prompt" and rule.when == "beside" for rule in obeyed.soft):
+        return
+    await _ask_soft(passage, clean, obeyed, when="beside")
+    await passage.decide_late(policy.prompt(passage.base, passage.entities, passage.soft))
+    insist(passage, [rule for rule in obeyed.soft if rule.side == "prompt"])
+
+
+async def judge_all(
+    passage: Passage, rules: Sequence[SoftAsk], texts: Sequence[CleanText]
+) -> dict[str, SoftVerdict]:
+    """Every rule on every text, at once; the worst word on a rule is the word on it."""
+    judge = passage.house.doors.judge
+    async with asyncio.TaskGroup() as group:
+        asked = {rule.rule: [group.create_task(judge.judge(rule, text)) for text in texts] for rule in rules}
+    return {rule.rule: _word_on(rule, [task.result() for task in asked[rule.rule]]) for rule in rules}
+
+
+def insist(passage: Passage, rules: Iterable[SoftAsk]) -> None:
+    """A rule without a verdict blocks, whatever the policies made of that, unless its owner wrote otherwise."""
+    for rule in rules:
+        verdict = passage.soft.get(rule.rule)
+        judged = verdict is not None and verdict.status in ("pass", "fail")
+        if not judged and rule.on_error != "allow":
+            raise EngineUnavailable("A soft rule could not be judged.", rules=(rule.rule,))
+
+
+async def _count(passage: Passage, segments: Sequence[Segment]) -> tuple[int, ...]:
+    tokens, model = passage.house.doors.tokens, passage.route.model
+
+    def count() -> tuple[int, ...]:
+        return tuple(tokens.count(model, segment.text) for segment in segments)
+
+    if sum(len(segment.text) for segment in segments) <= COUNT_INLINE_CHARS:
+        return count()
+    return await asyncio.to_thread(count)
+
+
+async def _obey(passage: Passage, exchange: Exchange, obligations: Obligations) -> Exchange:
+    """The exchange with everything done to it that the decisions so far demand of the request."""
+    withheld = {item.document: item.notice for item in obligations.withhold}
+    if withheld:
+        exchange = labels.withhold(exchange, withheld, passage.house.notice)
+    if obligations.strip_tools:
+        exchange = tree.strip_tools(exchange, obligations.strip_tools)
+    if obligations.max_tokens is not None:
+        exchange = tree.cap_tokens(exchange, obligations.max_tokens)
+    return await _redact(passage, exchange, obligations.redact_prompt)
+
+
+async def _redact(passage: Passage, exchange: Exchange, plan: Sequence[KindPlan]) -> Exchange:
+    found = await _recognise(passage, exchange.segments, plan)
+    passage.entities = Counter(span.kind for spans in found for span in spans)
+    clean: list[CleanMessage] = []
+    changes: dict[int, str] = {}
+    for index, (segment, spans) in enumerate(zip(exchange.segments, found, strict=True)):
+        text = _clean_key(segment, spans) if segment.key else redact(segment.text, spans, passage.vault, plan)
+        clean.append(CleanMessage(segment.role, segment.source, text, segment.path, segment.key))
+        if text != segment.text:
+            changes[index] = text
+    passage.input = tuple(clean)
+    return tree.with_texts(exchange, changes) if changes else exchange
+
+
+def _clean_key(segment: Segment, spans: Sequence[Span]) -> CleanText:
+    if spans:
+        raise ContentUnscannable(
+            "The key of a JSON object holds something that must be redacted.",
+            param="/".join(map(str, segment.path[:2])),
+        )
+    return CleanText(segment.text)
+
+
+async def _recognise(
+    passage: Passage, segments: Sequence[Segment], plan: Sequence[KindPlan]
+) -> list[tuple[Span, ...]]:
+    """Identifiers are not prose: only patterns are looked for in them (`redact.kinds`)."""
+    found: list[tuple[Span, ...]] = [()] * len(segments)
+    for identifiers, kinds in ((False, tuple(plan)), (True, for_identifiers(plan))):
+        chosen = [i for i, one in enumerate(segments) if _is_identifier(one) is identifiers and one.text]
+        if not chosen or not kinds:
+            continue
+        spans = await passage.house.doors.recogniser.recognise([segments[i].text for i in chosen], kinds)
+        for index, one in zip(chosen, spans, strict=True):
+            found[index] = one
+    return found
+
+
+def _is_identifier(segment: Segment) -> bool:
+    return segment.key or segment.source == "name"
+
+
+async def _ask_soft(passage: Passage, clean: Exchange, obligations: Obligations, *, when: str) -> None:
+    rules = [rule for rule in obligations.soft if rule.side == "prompt" and rule.when == when]
+    if rules:
+        passage.soft.update(await judge_all(passage, rules, _units(clean, passage.input)))
+
+
+def _units(clean: Exchange, messages: Iterable[CleanMessage]) -> list[CleanText]:
+    """One text a message, tool or document: what a person would read as one thing is judged as one."""
+    units: dict[tuple[str | int, ...], list[str]] = {}
+    for segment, message in zip(clean.segments, messages, strict=True):
+        if message.text.strip():
+            units.setdefault(segment.path[:2], []).append(message.text)
+    return [CleanText("\n".join(texts)) for texts in units.values()]
+
+
+def _verdicts(passage: Passage, obligations: Obligations) -> Mapping[str, SoftVerdict]:
+    """The verdicts so far. Rules asked beside the upstream are pending, which only they themselves may accept."""
+    pending = {
+        rule.rule: SoftVerdict(rule.rule, "pending", None, "")
+        for rule in obligations.soft
+        if rule.side == "prompt" and rule.when == "beside"
+    }
+    return {**pending, **passage.soft}
+
+
+def _word_on(rule: SoftAsk, verdicts: Sequence[SoftVerdict]) -> SoftVerdict:
+    """Nothing asked is no verdict."""
+    return worst(verdicts) if verdicts else SoftVerdict(rule.rule, "error", None, "")
+
+
+def worst(verdicts: Sequence[SoftVerdict]) -> SoftVerdict:
+    """Of at least one. An error is worse than any score, for an unread text could have any."""
+    for verdict in verdicts:
+        if verdict.status == "error" or verdict.score is None:
+            return replace(verdict, status="error", score=None)
+    return max(verdicts, key=lambda verdict: verdict.score or 0.0)

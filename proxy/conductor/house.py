@@ -1,0 +1,53 @@
+"""What every exchange shares: the doors to the world, the table of models, the key of the pseudonyms."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proxy.engines import (
+    Clock,
+    Journal,
+    Judge,
+    PolicyEngine,
+    Recogniser,
+    TokenCounter,
+    UpstreamDoor,
+)
+from proxy.record import Summary
+
+
+class Meter(Protocol):
+    def observe(self, summary: Summary) -> None:
+        """Count one finished exchange. Called once, with everything; must not raise or block."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRoute:
+    """Where a model that callers can name is served, and under which name there."""
+
+    upstream: str
+    model: str
+    residency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    policy: PolicyEngine
+    recogniser: Recogniser
+    judge: Judge
+    tokens: TokenCounter
+    upstream: UpstreamDoor
+    journal: Journal
+    clock: Clock
+    meter: Meter
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """`models` is asked for at each exchange, so that a table learned from the servers may change."""
+
+    doors: Doors
+    models: Callable[[], Mapping[str, ModelRoute]]
+    pseudonym_key: bytes = field(repr=False)
+    notice: str
+    window_chars: int

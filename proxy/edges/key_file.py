@@ -1,0 +1,33 @@
+"""The key of the pseudonyms: read from its file, or made once in the state directory for its owner alone."""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from proxy.errors import ConfigInvalid
+
+KEY_BYTES = 32
+"""256 bits, as HMAC-SHA256 takes at best."""
+
+
+def pseudonym_key(path: Path | None, state: Path) -> bytes:
+    """Raises ConfigInvalid for a key that is too short to keep pseudonyms unguessable."""
+    chosen = path or state / "pseudonym.key"
+    if path is None and not chosen.exists():
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_new(chosen, secrets.token_bytes(KEY_BYTES))
+    key = chosen.read_bytes()
+    if len(key) < KEY_BYTES:
+        raise ConfigInvalid([f"{chosen}: the pseudonym key must have at least {KEY_BYTES} bytes"])
+    return key
+
+
+def _write_new(path: Path, key: bytes) -> None:
+    """Whole or not at all: two workers that start at once end with one key."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    part.touch(mode=0o600)
+    part.write_bytes(key)
+    with contextlib.suppress(FileExistsError):  # the other worker was first: its key is the key
+        os.link(part, path)
+    part.unlink()

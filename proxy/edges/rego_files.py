@@ -1,0 +1,156 @@
+"""What a policy repository holds, read once: the Rego sources, the data under `gateway/config`, the revision.
+
+Data is read in such a strict way that there is only one way to read it: OPA's YAML parser and ours must see
+the same document. Each value is checked against its schema. Nothing here decides or compiles.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import fastjsonschema
+import orjson
+
+from proxy.edges.yaml_strict import Places, YamlProblem, read_yaml
+from proxy.errors import ConfigInvalid
+from proxy.exchange import Json
+
+CONFIG = Path("gateway/config")
+SCHEMAS = Path("schemas/config")
+
+# A policy repository is read whole, in a running proxy too. The sample one has 25 kB.
+MAX_FILE_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFiles:
+    """`sources`: the Rego without its tests, by path in the repository. `document`: the JSON of `data`."""
+
+    sources: Mapping[str, bytes] = field(repr=False)
+    document: bytes = field(repr=False)
+    revision: str
+
+
+def default_policies() -> Path:
+    """The policies that ship with the package: in a wheel beside the modules, in a checkout beside the package."""
+    package = Path(__file__).resolve().parent.parent
+    installed = package / "default_policies"
+    return installed if installed.is_dir() else package.parent / "policies"
+
+
+def read_policies(policies: Path) -> PolicyFiles:
+    """Raises ConfigInvalid with every problem of the files, one line each."""
+    if not (policies / "gateway" / "main").is_dir():
+        raise ConfigInvalid([f"{policies}: not a policy repository (gateway/main is missing)"])
+    problems: list[str] = []
+    sources = {
+        path.relative_to(policies).as_posix(): _read(path, problems)
+        for path in _walk(policies, ".rego")
+        if not path.name.endswith("_test.rego")
+    }
+    document = orjson.dumps({"gateway": {"config": _config(policies, problems)}}, option=orjson.OPT_SORT_KEYS)
+    if problems:
+        raise ConfigInvalid(problems)
+    return PolicyFiles(sources, document, _revision(sources, document))
+
+
+def signature(policies: Path) -> tuple[tuple[str, int, int], ...]:
+    """What changes when a file of the repository changes: cheap enough to ask for every other second."""
+    return tuple(
+        (str(path), status.st_mtime_ns, status.st_size)
+        for path in _walk(policies, ".rego", ".yaml", ".json")
+        if (status := path.stat())
+    )
+
+
+def hashes(sources: Mapping[str, bytes]) -> dict[str, str]:
+    return {path: hashlib.sha256(text).hexdigest() for path, text in sorted(sources.items())}
+
+
+def _revision(sources: Mapping[str, bytes], document: bytes) -> str:
+    whole = orjson.dumps([hashes(sources), hashlib.sha256(document).hexdigest()])
+    return hashlib.sha256(whole).hexdigest()[:16]
+
+
+def _walk(folder: Path, *suffixes: str) -> Iterator[Path]:
+    """Hidden folders (version control, editors) and links that lead out are no part of the policies."""
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or path.is_symlink() and not _inside(path, folder):
+            continue
+        if path.is_dir():
+            yield from _walk(path, *suffixes)
+        elif path.suffix in suffixes:
+            yield path
+
+
+def _inside(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _read(path: Path, problems: list[str]) -> bytes:
+    if path.stat().st_size > MAX_FILE_BYTES:
+        problems.append(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+        return b""
+    return path.read_bytes()
+
+
+def _config(policies: Path, problems: list[str]) -> dict[str, Json]:
+    """One folder a topic, with one `data.yaml` or `data.json` in it."""
+    config: dict[str, Json] = {}
+    for path in _walk(policies, ".yaml", ".json"):
+        if path.name not in {"data.yaml", "data.json"}:
+            continue
+        folder = path.relative_to(policies).parent
+        if folder.parent != CONFIG:
+            problems.append(f"{path}: data belongs into {CONFIG}/<topic>/")
+        elif folder.name in config:
+            problems.append(f"{path}: this topic has two data files")
+        else:
+            config[folder.name] = _topic(policies, path, folder.name, problems)
+    return config
+
+
+def _topic(policies: Path, path: Path, topic: str, problems: list[str]) -> Json:
+    try:
+        value, places = read_yaml(_read(path, problems))
+        _schema(policies / SCHEMAS / f"{topic}.json")(value)
+    except YamlProblem as problem:
+        problems.append(f"{path}:{problem.line}: {problem.reason}")
+    except fastjsonschema.JsonSchemaValueException as problem:
+        problems.append(f"{path}:{_line(places, problem)}: {_sentence(problem)}")
+    except _SchemaUnusable as problem:
+        problems.append(f"{path}: {problem}")
+    else:
+        return value
+    return None
+
+
+class _SchemaUnusable(Exception):
+    """Its text is a line for the operator."""
+
+
+def _schema(path: Path) -> Callable[[Json], Json]:
+    if not path.is_file():
+        raise _SchemaUnusable(f"there is no schema for it ({SCHEMAS}/{path.name})")
+    try:
+        check: Callable[[Json], Json] = fastjsonschema.compile(
+            orjson.loads(path.read_bytes()), use_default=False, detailed_exceptions=True
+        )
+    except (orjson.JSONDecodeError, fastjsonschema.JsonSchemaDefinitionException) as error:
+        raise _SchemaUnusable(f"its schema {SCHEMAS}/{path.name} is not a JSON Schema") from error
+    return check
+
+
+def _line(places: Places, problem: fastjsonschema.JsonSchemaValueException) -> int:
+    """The line of the value, or of the nearest thing around it that has one."""
+    steps = list(problem.path[1:])
+    while tuple(steps) not in places:
+        steps.pop()
+    return places[tuple(steps)]
+
+
+def _sentence(problem: fastjsonschema.JsonSchemaValueException) -> str:
+    where = ".".join(str(step) for step in problem.path[1:])
+    reason = str(problem.message).removeprefix(str(problem.name)).strip()
+    return f"{where}: {reason}" if where else reason

@@ -1,0 +1,238 @@
+"""Documents inside a request: which there are, and the request without those that must be withheld.
+
+A document is an entry of the `documents` field, or stands between `<document …>` and `</document>` in a text.
+An id is the caller's claim; what it is worth, a policy decides. A document that claims none is named `#0`,
+`#1`… in order. How a fence is read is `proxy.wire.fences`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, groupby
+from typing import Final
+
+from proxy.errors import EngineUnavailable, RequestInvalid, RequestTooLarge
+from proxy.exchange import Document, Exchange, Json, Path, Segment
+from proxy.wire import tree
+from proxy.wire.fences import Fence, claims_an_id, find_fences
+
+FIELD: Final = "documents"
+
+UNNAMED: Final = "#"
+"""How the names of documents begin that claim no id. No caller may claim such an id."""
+
+DOCUMENTS: Final = 1_024
+"""Retrieval sends tens, and the policies are asked about each one by name."""
+
+ID_CHARS: Final = 512
+"""A path or a URL is the longest that identifies."""
+
+_JOINT: Final = "\u200b"
+"""Between the parts of one message. Some servers join them with a line end and some with nothing; a fence may
+straddle the joint either way, and whoever reads fences passes over a zero-width space."""
+
+_TEXT_KEYS: Final = ("text", "content", "contents", "page_content")
+
+_Piece = tuple[int, int, int]
+"""A part of a text: the segment's number, first character, end (exclusive)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A document and where it stands: an entry of the field, or pieces of texts."""
+
+    claimed: tuple[str, ...]
+    entry: int | None = None
+    pieces: tuple[_Piece, ...] = ()
+
+
+def find_documents(exchange: Exchange) -> Exchange:
+    """The exchange with its documents. Raises RequestInvalid for an id that only the proxy may give.
+
+    Where one document claims several ids it is listed under each of them, so that the strictest label counts.
+    """
+    found = _find(exchange)
+    return replace(exchange, documents=_documents(exchange, found, _names(found)))
+
+
+def withhold(exchange: Exchange, documents: Mapping[str, bool], notice: str) -> Exchange:
+    """The exchange without these documents, by id; the value tells whether `notice` takes their place.
+
+    Every document under such an id goes, with its title and all else in its fence or entry. Raises
+    EngineUnavailable when an id is not there: a document that is withheld and not found may be one that
+    stays.
+    """
+    found = _find(exchange)
+    names = _names(found)
+    gone = [index for index, ids in enumerate(names) if not documents.keys().isdisjoint(ids)]
+    if documents.keys() - {name for index in gone for name in names[index]}:
+        raise EngineUnavailable("The policies withhold a document that is not in the request.")
+    replaced = {
+        index: notice if all(documents.get(name, True) for name in names[index]) else "" for index in gone
+    }
+    changes = _without_fences(exchange, {found[index]: text for index, text in replaced.items()})
+    result = replace(tree.with_texts(exchange, changes), documents=())
+    entries = {found[index].entry: text for index, text in replaced.items()}
+    result = _without_entries(result, {entry: text for entry, text in entries.items() if entry is not None})
+    left = [
+        index for index, one in enumerate(found) if not any(_within(exchange, one, found[i]) for i in gone)
+    ]
+    return _with_documents(result, [found[index] for index in left], [names[index] for index in left])
+
+
+def _with_documents(exchange: Exchange, left: Sequence[_Found], names: Sequence[tuple[str, ...]]) -> Exchange:
+    """Looked for once more: taking a fence out must not make another of what stood around it."""
+    found = _find(exchange)
+    if [one.claimed for one in found] != [one.claimed for one in left]:
+        raise RequestInvalid("Documents in the request are fenced in a way that hides one of them.")
+    return replace(exchange, documents=_documents(exchange, found, names))
+
+
+def _find(exchange: Exchange) -> list[_Found]:
+    """Entries first, then fences in the order in which they open."""
+    entries = enumerate(exchange.body.get(FIELD, ()))
+    found = [_Found(_claimed(entry), entry=index) for index, entry in entries]
+    numbered = ((index, one) for index, one in enumerate(exchange.segments) if not one.key)
+    for _, group in groupby(numbered, key=lambda pair: _message_of(pair[1].path)):
+        found.extend(_fenced(list(group)))
+    if len(found) > DOCUMENTS:
+        raise RequestTooLarge(f"The request holds more than {DOCUMENTS} documents.")
+    for name in {name for one in found for name in one.claimed}:
+        _check_id(name)
+    return found
+
+
+def _check_id(name: str) -> None:
+    if name.startswith(UNNAMED):
+        raise RequestInvalid(f"The id of a document must not begin with {UNNAMED}.")
+    if len(name) > ID_CHARS:
+        raise RequestInvalid(f"The id of a document is longer than {ID_CHARS} characters.")
+
+
+def _message_of(path: Path) -> Path:
+    """Parts of one message's content are read together; any other text stands alone."""
+    return path[:3] if path[0] == "messages" and path[2] == "content" else path
+
+
+def _claimed(entry: Json) -> tuple[str, ...]:
+    """The ids that an entry of the field claims. Numbers identify too."""
+    if not isinstance(entry, dict):
+        return ()
+    ids = [value for name, value in entry.items() if claims_an_id(name) and not isinstance(value, bool)]
+    given = (str(value).strip() for value in ids if isinstance(value, str | int))
+    return tuple(name for name in dict.fromkeys(given) if name)
+
+
+def _fenced(group: Sequence[tuple[int, Segment]]) -> Iterator[_Found]:
+    if len(group) == 1:
+        [(index, segment)] = group
+        for fence in find_fences(segment.text):
+            yield _Found(fence.ids, pieces=((index, fence.start, fence.end),))
+        return
+    for fence in find_fences(_JOINT.join(segment.text for _, segment in group)):
+        yield _Found(fence.ids, pieces=tuple(_pieces(group, fence)))
+
+
+def _pieces(group: Sequence[tuple[int, Segment]], fence: Fence) -> Iterator[_Piece]:
+    """What of a fence over several parts stands in each of them."""
+    begins = 0
+    for index, segment in group:
+        start, end = max(fence.start - begins, 0), min(fence.end - begins, len(segment.text))
+        if start < end:
+            yield index, start, end
+        begins += len(segment.text) + len(_JOINT)
+
+
+def _names(found: Sequence[_Found]) -> list[tuple[str, ...]]:
+    numbers = count()
+    return [one.claimed or (f"{UNNAMED}{next(numbers)}",) for one in found]
+
+
+def _documents(
+    exchange: Exchange, found: Sequence[_Found], names: Sequence[tuple[str, ...]]
+) -> tuple[Document, ...]:
+    entries = _entries(exchange)
+    return tuple(
+        _document(exchange, entries, one, name) for one, ids in zip(found, names, strict=True) for name in ids
+    )
+
+
+def _document(exchange: Exchange, entries: Mapping[int, list[int]], found: _Found, name: str) -> Document:
+    if found.entry is not None:
+        segments = tuple(entries.get(found.entry, ()))
+        chars = sum(len(exchange.segments[index].text) for index in segments)
+        return Document(name, "field", segments, chars=chars)
+    segments = tuple(index for index, _, _ in found.pieces)
+    span = found.pieces[0][1:] if len(found.pieces) == 1 else None
+    return Document(name, "fence", segments, span, chars=sum(end - start for _, start, end in found.pieces))
+
+
+def _entries(exchange: Exchange) -> dict[int, list[int]]:
+    """The segments of each entry of the field."""
+    segments: dict[int, list[int]] = {}
+    for index, one in enumerate(exchange.segments):
+        if one.path[0] == FIELD and isinstance(one.path[1], int):
+            segments.setdefault(one.path[1], []).append(index)
+    return segments
+
+
+def _within(exchange: Exchange, inner: _Found, outer: _Found) -> bool:
+    """Whether a document goes when `outer` goes: it is the same, or it stands inside."""
+    if inner == outer:
+        return True
+    if inner.entry is not None:
+        return False
+    if outer.entry is not None:
+        return exchange.segments[inner.pieces[0][0]].path[:2] == (FIELD, outer.entry)
+    return all(
+        any(index == place and first <= start and end <= last for place, first, last in outer.pieces)
+        for index, start, end in inner.pieces
+    )
+
+
+def _without_fences(exchange: Exchange, gone: Mapping[_Found, str]) -> dict[int, str]:
+    """The new text of every segment that a fence is taken out of; a notice stands where the fence began."""
+    cuts: dict[int, list[tuple[int, int, str]]] = {}
+    for one, notice in gone.items():
+        for number, (index, start, end) in enumerate(one.pieces):
+            cuts.setdefault(index, []).append((start, end, "" if number else notice))
+    return {index: _cut(exchange.segments[index].text, ranges) for index, ranges in cuts.items()}
+
+
+def _cut(text: str, ranges: Sequence[tuple[int, int, str]]) -> str:
+    """Of ranges inside each other only the outer counts."""
+    pieces: list[str] = []
+    reached = 0
+    for start, end, notice in sorted(ranges, key=lambda cut: (cut[0], -cut[1])):
+        if start >= reached:
+            pieces += [text[reached:start], notice]
+        reached = max(reached, end)
+    return "".join([*pieces, text[reached:]])
+
+
+def _without_entries(exchange: Exchange, gone: Mapping[int, str]) -> Exchange:
+    """Entries with a notice keep their place, the others leave none."""
+    silent = {entry for entry, notice in gone.items() if not notice}
+    for entry in gone.keys() - silent:
+        exchange = _with_notice(exchange, entry, gone[entry])
+    if not silent:
+        return exchange
+    exchange = tree.without_items(exchange, (FIELD,), silent)
+    if exchange.body[FIELD]:
+        return exchange
+    return replace(exchange, body={name: value for name, value in exchange.body.items() if name != FIELD})
+
+
+def _with_notice(exchange: Exchange, entry: int, notice: str) -> Exchange:
+    """The notice stands where templates look for text."""
+    place: Path = (FIELD, entry)
+    document: Json = exchange.body[FIELD][entry]
+    if isinstance(document, dict):
+        key = next((key for key in _TEXT_KEYS if key in document), _TEXT_KEYS[0])
+        told = Segment(notice, "user", "document", (*place, key))
+        body = tree.with_value(exchange.body, place, {key: notice})
+    else:
+        told = Segment(notice, "user", "document", place)
+        body = tree.with_value(exchange.body, place, notice)
+    others = [one for one in exchange.segments if one.path[:2] != place]
+    first = next((i for i, one in enumerate(exchange.segments) if one.path[:2] == place), len(others))
+    return replace(exchange, body=body, segments=(*others[:first], told, *others[first:]))

@@ -1,0 +1,278 @@
+"""The answer of an OpenAI-compatible chat server, streamed or whole, as events. Bytes in, events out.
+
+The server is not trusted with its shape: what is not of the known types is no answer, what is not known is
+left out and counted. What the events become for the caller is `openai_writer.py`.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import orjson
+
+from proxy.errors import UpstreamUnavailable
+from proxy.exchange import AnswerEvent, Delta, End, Finish, Head, Json, Lane, LaneKind, ToolOpen, Usage
+from proxy.wire.openai_fields import CHOICES
+from proxy.wire.openai_messages import TOOL_CALLS
+from proxy.wire.sse import SseReader
+
+WHOLE_BYTES: Final = 16 * 1024 * 1024
+"""Of an answer that is not streamed; as much as `settings.Limits.answer_bytes` lets through by default."""
+
+
+class ChatReader:
+    """`feed` what comes, `finish` when the upstream has closed the answer. Raises UpstreamUnavailable.
+
+    `dropped` counts, by name, fields that are not known here and that had something in them.
+    """
+
+    def __init__(self, stream: bool) -> None:  # the one thing there is to say
+        self.dropped: Counter[str] = Counter()
+        self._sse = SseReader() if stream else None
+        self._whole: list[bytes] = []
+        self._size = 0
+        self._headed = False
+        self._ended = False
+        self._open: set[int] = set()
+        self._finished: set[int] = set()
+        self._calls: dict[Lane, ToolOpen] = {}
+
+    def feed(self, piece: bytes) -> list[AnswerEvent]:
+        if self._sse is None:
+            self._hold(piece)
+            return []
+        if self._ended:
+            return []
+        events: list[AnswerEvent] = []
+        for payload in self._sse.feed(piece):
+            if payload == "[DONE]":
+                self._end(events)
+                break
+            self._read(payload, "delta", events)
+        return events
+
+    def finish(self) -> list[AnswerEvent]:
+        """Nothing more comes: an answer that has not said that it is whole was cut off."""
+        if self._sse is None:
+            events: list[AnswerEvent] = []
+            self._read(b"".join(self._whole), "message", events)
+            self._end(events)
+            return events
+        if not self._ended:
+            raise UpstreamUnavailable("The model server's stream was cut off.")
+        return []
+
+    def _hold(self, piece: bytes) -> None:
+        self._whole.append(piece)
+        self._size += len(piece)
+        if self._size > WHOLE_BYTES:
+            raise UpstreamUnavailable("The model server's answer is too long.")
+
+    def _end(self, events: list[AnswerEvent]) -> None:
+        if not self._open or self._open != self._finished:
+            raise UpstreamUnavailable("The model server ended its answer before it was whole.")
+        self._ended = True
+        events.append(End())
+
+    def _read(self, payload: str | bytes, member: str, events: list[AnswerEvent]) -> None:
+        """One chunk of a stream, or the whole answer: they differ in what the text's object is called."""
+        try:
+            chunk = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            raise malformed("JSON") from None
+        if not isinstance(chunk, dict) or chunk.get("error") is not None:
+            raise UpstreamUnavailable("The model server reported an error instead of an answer.")
+        self._count(chunk, _CHUNK)
+        if not self._headed:
+            self._headed = True
+            events.append(_head(chunk))
+        choices = chunk.get("choices")
+        if not isinstance(choices, list):
+            raise malformed("choices")
+        for choice in choices:
+            self._read_choice(choice, member, events)
+        usage = chunk.get("usage")
+        if usage is not None:
+            events.append(_usage(usage))
+
+    def _read_choice(self, choice: Json, member: str, events: list[AnswerEvent]) -> None:
+        if not isinstance(choice, dict):
+            raise malformed("a choice")
+        index = _index(choice.get("index"), CHOICES)
+        self._open.add(index)
+        if choice.keys() - _CHOICE:
+            self._count(choice, _CHOICE)
+        message = choice.get(member)
+        before = len(events)
+        if message is not None:
+            if not isinstance(message, dict):
+                raise malformed(member)
+            self._read_message(message, index, whole=member == "message", events=events)
+        if index in self._finished and len(events) > before:
+            raise malformed("text after the end of a choice")
+        reason = choice.get("finish_reason")
+        if reason is not None and index not in self._finished:
+            self._finished.add(index)
+            events.append(Finish(index, _finish_reason(reason)))
+
+    def _read_message(
+        self, message: dict[str, Json], index: int, *, whole: bool, events: list[AnswerEvent]
+    ) -> None:
+        if message.keys() - _MESSAGE:
+            self._count(message, _MESSAGE)
+        if message.get("reasoning") and message.get("reasoning") == message.get("reasoning_content"):
+            message["reasoning"] = None  # vLLM sends it under both names for a while
+        for name, kind in _LANES:
+            text = message.get(name)
+            if text is None or text == "":
+                continue
+            if not isinstance(text, str):
+                raise malformed(name)
+            events.append(Delta(Lane(index, kind), text))
+        calls = message.get("tool_calls")
+        if calls is None:
+            return
+        if not isinstance(calls, list):
+            raise malformed("tool_calls")
+        for position, call in enumerate(calls):
+            events.extend(self._read_call(call, index, position if whole else None))
+
+    def _read_call(self, call: Json, choice: int, position: int | None) -> Iterator[AnswerEvent]:
+        """In a stream the first piece of a call has its id and name, and each piece its index."""
+        if not isinstance(call, dict):
+            raise malformed("a tool call")
+        number = call.get("index") if position is None else position
+        lane = Lane(choice, "tool", _index(number, TOOL_CALLS))
+        function = call.get("function")
+        if function is None:
+            function = {}
+        if not isinstance(function, dict) or call.get("type") not in (None, "", "function"):
+            raise malformed("a tool call")
+        opened = self._calls.get(lane)
+        if opened is None:
+            opened = self._calls[lane] = ToolOpen(
+                lane, _printable(call.get("id")), _printable(function.get("name"))
+            )
+            yield opened
+        elif function.get("name") not in (None, "", opened.name) or call.get("id") not in (
+            None,
+            "",
+            opened.call_id,
+        ):
+            raise malformed("a tool call that changes its name")
+        arguments = function.get("arguments")
+        if arguments is None or arguments == "":
+            return
+        if not isinstance(arguments, str):
+            raise malformed("arguments")
+        yield Delta(lane, arguments)
+
+    def _count(self, members: Mapping[str, Json], known: frozenset[str]) -> None:
+        for name in members.keys() - known:
+            if members[name]:
+                self.dropped[name if _NAME.fullmatch(name) else "?"] += 1
+
+
+def malformed(what: str) -> UpstreamUnavailable:
+    return UpstreamUnavailable(f"The model server's answer is malformed: {what}.")
+
+
+def _head(chunk: Mapping[str, Json]) -> Head:
+    """What is odd in an envelope is left out: it is no place for a server to write freely in."""
+    created = chunk.get("created")
+    return Head(
+        id=_printable_or(chunk.get("id")) or "",
+        created=created if type(created) is int and 0 <= created < 2**53 else 0,
+        fingerprint=_printable_or(chunk.get("system_fingerprint")),
+    )
+
+
+def _index(value: Json, most: int) -> int:
+    if type(value) is not int or not 0 <= value < most:
+        raise malformed("index")
+    return value
+
+
+def _finish_reason(reason: Json) -> str:
+    """A closed list: this is no place for words of the server's own."""
+    told = _FINISHES.get(reason) if isinstance(reason, str) else None
+    if told is None:
+        raise UpstreamUnavailable("The model server gave up on its answer.")
+    return told
+
+
+def _usage(usage: Json) -> Usage:
+    if not isinstance(usage, dict):
+        raise malformed("usage")
+    return Usage(
+        prompt=_tokens(usage, "prompt_tokens"),
+        completion=_tokens(usage, "completion_tokens"),
+        cached=_tokens(_details(usage, "prompt_tokens_details"), "cached_tokens"),
+        reasoning=_tokens(_details(usage, "completion_tokens_details"), "reasoning_tokens"),
+    )
+
+
+def _details(usage: Mapping[str, Json], name: str) -> Mapping[str, Json]:
+    details = usage.get(name)
+    if details is not None and not isinstance(details, dict):
+        raise malformed("usage")
+    return details or {}
+
+
+def _tokens(usage: Mapping[str, Json], name: str) -> int:
+    tokens = usage.get(name)
+    if tokens is None:
+        return 0
+    if type(tokens) is not int or tokens < 0:
+        raise malformed("usage")
+    return tokens
+
+
+def _printable(value: Json) -> str:
+    text = _printable_or(value)
+    if not text:
+        raise malformed("the id or name of a tool call")
+    return text
+
+
+def _printable_or(value: Json) -> str | None:
+    """Ids and names: no room for prose in them."""
+    return value if isinstance(value, str) and _PRINTABLE.fullmatch(value) else None
+
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_PRINTABLE: Final = re.compile(r"[!-~]{1,256}")
+
+_LANES: Final[tuple[tuple[str, LaneKind], ...]] = (
+    ("reasoning_content", "reasoning"),
+    ("reasoning", "reasoning"),
+    ("content", "content"),
+    ("refusal", "refusal"),
+)
+
+_CHUNK: Final = frozenset(
+    {
+        *("id", "object", "created", "model", "choices", "usage", "system_fingerprint", "service_tier"),
+        *("timings", "__verbose"),  # llama.cpp
+        *("kv_transfer_params", "metadata"),  # vLLM, SGLang
+        "prompt_filter_results",
+    }
+)
+_CHOICE: Final = frozenset(
+    {
+        *("index", "delta", "message", "finish_reason", "content_filter_results"),
+        *("stop_reason", "matched_stop"),  # vLLM, SGLang: which stop string it was
+    }
+)
+_MESSAGE: Final = frozenset({"role", "content", "reasoning_content", "reasoning", "refusal", "tool_calls"})
+
+_FINISHES: Final[Mapping[str, str]] = {
+    "stop": "stop",
+    "eos_token": "stop",  # TGI
+    "stop_sequence": "stop",  # TGI
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "content_filter": "content_filter",
+}
+"""What servers say, and what the caller reads. Not here: `abort` and `error`, which are no answers."""
