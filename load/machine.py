@@ -29,12 +29,13 @@ def cpu_of(pid: int | None) -> Cpu:
     if pid is None:
         return NO_CPU
     children = _children()
-    tree, waiting = 0.0, [pid]
+    main = tree = _seconds(pid)
+    waiting = children.get(pid, [])
     while waiting:
         process = waiting.pop()
         tree += _seconds(process)
         waiting += children.get(process, [])
-    return Cpu(tree, _seconds(pid))
+    return Cpu(tree, main)
 
 
 def _children() -> dict[int, list[int]]:

@@ -11,7 +11,8 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -19,10 +20,12 @@ import orjson
 from load.corpus import answer_pieces, question
 from load.machine import pin, share_out
 from load.stand_in import chunk_event
-from proxy import record
+from proxy import policy, record
 from proxy.edges.clock import SystemClock
 from proxy.edges.journal import SpoolJournal
 from proxy.edges.log import start_log
+from proxy.edges.rego_files import default_policies
+from proxy.edges.rego_wasm import EmbeddedEngine
 from proxy.exchange import CleanText, Delta, Exchange, Identity, Lane, Subject, Usage
 from proxy.labels import find_documents
 from proxy.redact.guard import Ask, Guard
@@ -85,7 +88,7 @@ def _timed(step: Step, calls: int) -> float:
     return (time.perf_counter() - began) / calls * 1e6
 
 
-def parts() -> dict[str, Step]:
+def parts(state: Path) -> dict[str, Step]:
     """Everything that is pure, on the bodies of the benchmark: 3 kB and 20 kB with eight messages."""
     small, large = (question(chars).body("bcdf") for chars in (3_000, 20_000))
     exchanges = {chars: _exchange(body) for chars, body in (("3 kB", small), ("20 kB", large))}
@@ -96,7 +99,7 @@ def parts() -> dict[str, Step]:
     }
     for size, exchange in exchanges.items():
         found |= _of_an_exchange(size, exchange)
-    return found | _of_a_stream(exchanges["3 kB"])
+    return found | _of_the_policies(exchanges["3 kB"], state) | _of_a_stream(exchanges["3 kB"])
 
 
 def _exchange(body: bytes) -> Exchange:
@@ -115,6 +118,35 @@ def _of_an_exchange(size: str, exchange: Exchange) -> dict[str, Step]:
         f"redact one message, {size}": lambda: redact(text, spans, Vault(KEY, "micro"), PLAN),
         f"record, both documents, {size}": lambda: _documents(exchange),
     }
+
+
+def _of_the_policies(exchange: Exchange, state: Path) -> dict[str, Step]:
+    """The sample policies in the embedded engine, without the cache of decisions."""
+    facts = policy.Facts(SUMMARY.identity, exchange, "stand-in", "", (100,) * len(exchange.segments))
+    document = policy.admission(policy.base(facts))
+    engine = EmbeddedEngine.load(default_policies(), state=state, opa=None, deadline_s=0.5)
+    lanes = {Lane(0, "content"): 300}
+
+    def answer() -> object:
+        return policy.answer(
+            document, final=True, lanes=lanes, entities={}, soft={}, finish={0: "stop"}, usage=SUMMARY.usage
+        )
+
+    return {
+        "policy.base and admission, 3 kB": lambda: policy.admission(policy.base(facts)),
+        "policy.answer": answer,
+        "embedded engine, one decision at admission": lambda: _now(engine.decide(document)),
+    }
+
+
+def _now(work: Coroutine[object, None, Decision]) -> Decision:
+    """The result of a coroutine that never waits."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        decided: Decision = end.value
+        return decided
+    raise RuntimeError("it waits, so its cost is not its own")
 
 
 def _of_a_stream(exchange: Exchange) -> dict[str, Step]:
@@ -198,15 +230,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="only parts with this in their name")
     wanted = parser.parse_args(argv).names
     pin(0, share_out().proxy)
-    for name, step in parts().items():
-        if not wanted or any(word in name for word in wanted):
-            print(f"{name:<48}{microseconds(step):>10.1f} µs", flush=True)
-    for sync in (False, True):
-        name = f"journal, open and close, {'with' if sync else 'without'} fsync"
-        if not wanted or any(word in name for word in wanted):
-            with tempfile.TemporaryDirectory() as folder:
-                print(f"{name:<48}{asyncio.run(journal(Path(folder), sync=sync)):>10.1f} µs", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        measured: dict[str, Callable[[], float]] = {
+            name: partial(microseconds, step) for name, step in parts(Path(folder)).items()
+        }
+        for sync in (False, True):
+            name = f"journal, open and close, {'with' if sync else 'without'} fsync"
+            measured[name] = partial(_journal, Path(folder) / f"sync-{sync}", sync=sync)
+        for name, cost in measured.items():
+            if not wanted or any(word in name for word in wanted):
+                print(f"{name:<48}{cost():>10.1f} µs", flush=True)
     return 0
+
+
+def _journal(folder: Path, *, sync: bool) -> float:
+    return asyncio.run(journal(folder, sync=sync))
 
 
 if __name__ == "__main__":

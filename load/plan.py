@@ -126,12 +126,14 @@ async def _first_text(target: Target, asked: Question, marking: Marking, seconds
 
 async def _streamed(target: Target, asked: Question, marking: Marking) -> Figures:
     ran = await stream(target, asked, marking, STREAMS, CHUNKS)
-    return {
-        CPU_CHUNK: ran.cpu.main / ran.chunks * 1e6,
-        CPU_CHUNK_TREE: ran.cpu.tree / ran.chunks * 1e6,
+    times: Figures = {
         HELD: statistics.median(ran.first_texts) * 1e3,
         GAP: statistics.quantiles(ran.gaps, n=100)[98] * 1e3,
     }
+    if target.pid is None:  # the upstream's own cost is nobody's
+        return times
+    cpu = {CPU_CHUNK: ran.cpu.main, CPU_CHUNK_TREE: ran.cpu.tree}
+    return {measured: seconds / ran.chunks * 1e6 for measured, seconds in cpu.items()} | times
 
 
 async def run(
@@ -159,9 +161,7 @@ def _turns(
     for turn in range(rounds):
         for workload in workloads:
             for target in targets:
-                if (
-                    target.pid is not None or workload.kind != "saturate"
-                ):  # the upstream's own cost is nobody's
+                if target.pid is not None or workload.kind != "saturate":
                     yield turn, workload, target
 
 

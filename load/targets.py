@@ -84,7 +84,6 @@ def write_configuration(folder: Path, upstream: int, key: str, *, soft_rules: bo
         "upstreams": [{"name": "stand-in", "url": url, "models": {MODEL: MODEL}}],
         "identity": {"keys_file": "keys.yaml"},
         "hard_rules": {"engine": "embedded", "policies": "policies"},
-        "telemetry": {"log_level": "warning"},
     }
     if soft_rules:
         settings["soft_rules"] = {"judge": "openai", "url": url, "model": MODEL}

@@ -51,7 +51,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document inside the request. `id` is the caller's claim of which one it is; `#0`, `#1`…: it claims none.
+    """A document inside the request. `id` is the caller's claim of which one it is; `#0`, `#1`…: none.
 
     `segments` are the indexes of the segments that hold it; `span` limits that to a fenced part of one
     segment's text (characters, end exclusive) when the document stands inside a message.

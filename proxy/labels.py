@@ -13,15 +13,15 @@ from typing import Final
 from proxy.errors import EngineUnavailable, RequestInvalid, RequestTooLarge
 from proxy.exchange import Document, Exchange, Json, Path, Segment
 from proxy.wire import tree
-from proxy.wire.fences import Fence, claims_an_id, find_fences
+from proxy.wire.fences import MOST, Fence, claims_an_id, find_fences
 
 FIELD: Final = "documents"
 
 UNNAMED: Final = "#"
 """How the names of documents begin that claim no id. No caller may claim such an id."""
 
-DOCUMENTS: Final = 1_024
-"""Retrieval sends tens, and the policies are asked about each one by name."""
+DOCUMENTS: Final = MOST
+"""As many in a whole request as in one text."""
 
 ID_CHARS: Final = 512
 """A path or a URL is the longest that identifies."""
@@ -32,6 +32,8 @@ straddle the joint either way, and whoever reads fences passes over a zero-width
 
 _TEXT_KEYS: Final = ("text", "content", "contents", "page_content")
 
+_Ids = tuple[str, ...]
+
 _Piece = tuple[int, int, int]
 """A part of a text: the segment's number, first character, end (exclusive)."""
 
@@ -40,7 +42,7 @@ _Piece = tuple[int, int, int]
 class _Found:
     """A document and where it stands: an entry of the field, or pieces of texts."""
 
-    claimed: tuple[str, ...]
+    claimed: _Ids
     entry: int | None = None
     pieces: tuple[_Piece, ...] = ()
 
@@ -73,18 +75,26 @@ def withhold(exchange: Exchange, documents: Mapping[str, bool], notice: str) -> 
     result = replace(tree.with_texts(exchange, changes), documents=())
     entries = {found[index].entry: text for index, text in replaced.items()}
     result = _without_entries(result, {entry: text for entry, text in entries.items() if entry is not None})
-    left = [
-        index for index, one in enumerate(found) if not any(_within(exchange, one, found[i]) for i in gone)
-    ]
-    return _with_documents(result, [found[index] for index in left], [names[index] for index in left])
+    return _with_documents(result, list(_expected(exchange, found, names, replaced)))
 
 
-def _with_documents(exchange: Exchange, left: Sequence[_Found], names: Sequence[tuple[str, ...]]) -> Exchange:
+def _expected(
+    exchange: Exchange, found: Sequence[_Found], names: Sequence[_Ids], replaced: Mapping[int, str]
+) -> Iterator[tuple[_Ids, _Ids]]:
+    """What must be found when the rest is gone: what each document claims, and the names it keeps."""
+    for index, one in enumerate(found):
+        if one.entry is not None and replaced.get(index):
+            yield (), names[index]  # its notice stands in its place
+        elif not any(_within(exchange, one, found[other]) for other in replaced):
+            yield one.claimed, names[index]
+
+
+def _with_documents(exchange: Exchange, expected: Sequence[tuple[_Ids, _Ids]]) -> Exchange:
     """Looked for once more: taking a fence out must not make another of what stood around it."""
     found = _find(exchange)
-    if [one.claimed for one in found] != [one.claimed for one in left]:
+    if [one.claimed for one in found] != [claimed for claimed, _ in expected]:
         raise RequestInvalid("Documents in the request are fenced in a way that hides one of them.")
-    return replace(exchange, documents=_documents(exchange, found, names))
+    return replace(exchange, documents=_documents(exchange, found, [names for _, names in expected]))
 
 
 def _find(exchange: Exchange) -> list[_Found]:
@@ -113,7 +123,7 @@ def _message_of(path: Path) -> Path:
     return path[:3] if path[0] == "messages" and path[2] == "content" else path
 
 
-def _claimed(entry: Json) -> tuple[str, ...]:
+def _claimed(entry: Json) -> _Ids:
     """The ids that an entry of the field claims. Numbers identify too."""
     if not isinstance(entry, dict):
         return ()
@@ -142,14 +152,12 @@ def _pieces(group: Sequence[tuple[int, Segment]], fence: Fence) -> Iterator[_Pie
         begins += len(segment.text) + len(_JOINT)
 
 
-def _names(found: Sequence[_Found]) -> list[tuple[str, ...]]:
+def _names(found: Sequence[_Found]) -> list[_Ids]:
     numbers = count()
     return [one.claimed or (f"{UNNAMED}{next(numbers)}",) for one in found]
 
 
-def _documents(
-    exchange: Exchange, found: Sequence[_Found], names: Sequence[tuple[str, ...]]
-) -> tuple[Document, ...]:
+def _documents(exchange: Exchange, found: Sequence[_Found], names: Sequence[_Ids]) -> tuple[Document, ...]:
     entries = _entries(exchange)
     return tuple(
         _document(exchange, entries, one, name) for one, ids in zip(found, names, strict=True) for name in ids

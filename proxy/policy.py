@@ -1,17 +1,17 @@
-"""What the policies are told and how their word is read: input documents out, decisions in. Pure.
+"""The documents that policies are asked about, and what their answers mean. Pure.
 
-The input document is a published interface (policies/schemas/input.json). It holds facts: roles, labels,
-counts and names, no text but the parsed arguments of a tool call; and nothing volatile, so that equal facts
-are equal bytes. A decision is read strictly: whatever is missing, misspelt or unknown in it is no decision.
+Documents hold facts, never text; the arguments of a tool call are the one exception. The same facts give the
+same bytes: no ids, no times. The shapes are published in `policies/schemas/input.json` and `decision.json`.
 """
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Final, Literal
 
 from proxy.errors import Denied, EngineUnavailable, SoftRuleDenied
 from proxy.exchange import Exchange, Identity, Json, Lane, Usage
 from proxy.verdict import (
+    NO_OBLIGATIONS,
     Action,
     Decision,
     Finding,
@@ -22,17 +22,20 @@ from proxy.verdict import (
     Withhold,
 )
 
-INPUT_VERSION = 1
+VERSION: Final = 1
 
-Document = dict[str, Json]
+# Segments that are turns of the conversation; the others are told of as tools, documents and parameters.
+_TURNS = frozenset({"message", "tool_call", "tool_result"})
 
-_MESSAGE_SOURCES = frozenset(("message", "tool_call", "tool_result"))
 _ACTIONS = {action.word: action for action in Action}
+
+# What the parameters that cap an answer are called on the wires.
+_CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What an exchange is to the policies. `tokens`: one count for each of the exchange's segments."""
+    """`upstream`: its name, `residency`: where it stands. `tokens`: one count for each of the segments."""
 
     identity: Identity
     exchange: Exchange
@@ -41,59 +44,60 @@ class Facts:
     tokens: tuple[int, ...]
 
 
-def base(facts: Facts) -> Document:
-    """What all phases share. Built once an exchange."""
-    exchange, identity = facts.exchange, facts.identity
-    subject = identity.subject
-    parameters = exchange.parameters
+def base(facts: Facts) -> dict[str, Json]:
+    """What the documents of all phases of an exchange share."""
+    exchange, subject = facts.exchange, facts.identity.subject
     return {
-        "version": INPUT_VERSION,
+        "version": VERSION,
         "subject": {
             "id": subject.id,
             "tenant": subject.tenant,
-            "groups": list(subject.groups),
-            "clearances": list(subject.clearances),
+            "groups": subject.groups,
+            "clearances": subject.clearances,
         },
-        "actor": {"id": identity.actor},
-        "identity": {"method": identity.method},
+        "actor": {"id": facts.identity.actor},
+        "identity": {"method": facts.identity.method},
         "dialect": exchange.dialect,
         "model": exchange.model,
         "upstream": {"name": facts.upstream, "residency": facts.residency},
         "stream": exchange.stream,
-        "parameters": parameters,
+        "parameters": exchange.parameters,
         "tools": [{"name": name} for name in exchange.tools],
         "messages": [
             {"role": segment.role, "source": segment.source, "chars": len(segment.text), "tokens": count}
             for segment, count in zip(exchange.segments, facts.tokens, strict=True)
-            if segment.source in _MESSAGE_SOURCES
+            if segment.source in _TURNS
         ],
         "documents": [
             {"id": document.id, "source": document.source, "chars": document.chars}
             for document in exchange.documents
         ],
         "unscannable": [{"where": part.where, "kind": part.kind} for part in exchange.unscannable],
-        "tokens": {"prompt": sum(facts.tokens), "requested": parameters.get("max_tokens")},
+        "tokens": {"prompt": sum(facts.tokens), "requested": _requested(exchange.parameters)},
     }
 
 
-def admission(shared: Document) -> Document:
-    return {**shared, "phase": "admission"}
+def admission(base: Mapping[str, Json]) -> dict[str, Json]:
+    return {**base, "phase": "admission"}
 
 
-def prompt(shared: Document, entities: Mapping[str, int], soft: Mapping[str, SoftVerdict]) -> Document:
-    return {**shared, "phase": "prompt", "entities": _sorted(entities), "soft": _soft(soft)}
+def prompt(
+    base: Mapping[str, Json], entities: Mapping[str, int], soft: Mapping[str, SoftVerdict]
+) -> dict[str, Json]:
+    """`entities`: how many of each kind were found in the prompt. `soft`: the verdicts so far, by rule."""
+    return {**base, "phase": "prompt", "entities": dict(entities), "soft": _verdicts(soft)}
 
 
 def tool_call(
-    shared: Document, *, name: str, arguments: Json | None, source: Literal["model", "history"]
-) -> Document:
-    """`arguments`: the parsed object; None when they are not one."""
+    base: Mapping[str, Json], *, name: str, arguments: Json | None, source: Literal["model", "history"]
+) -> dict[str, Json]:
+    """`arguments`: the parsed JSON object; None if they are anything else."""
     call = {"name": name, "arguments": arguments, "source": source}
-    return {**shared, "phase": "tool_call", "tool_call": call}
+    return {**base, "phase": "tool_call", "tool_call": call}
 
 
 def answer(
-    shared: Document,
+    base: Mapping[str, Json],
     *,
     final: bool,
     lanes: Mapping[Lane, int],
@@ -101,150 +105,209 @@ def answer(
     soft: Mapping[str, SoftVerdict],
     finish: Mapping[int, str],
     usage: Usage | None,
-) -> Document:
-    """`lanes`: characters that have come on each; `finish`: reasons by choice; `final`: no more will come."""
-    told = {
+) -> dict[str, Json]:
+    """`final`: the answer is whole. `lanes`: characters so far. `finish`: why each ended choice ended."""
+    part = {
         "final": final,
         "lanes": [
             {"choice": lane.choice, "kind": lane.kind, "index": lane.index, "chars": chars}
             for lane, chars in sorted(lanes.items())
         ],
-        "entities": _sorted(entities),
-        "soft": _soft(soft),
-        "finish": {str(choice): finish[choice] for choice in sorted(finish)},
-        "usage": None if usage is None else {"prompt": usage.prompt, "completion": usage.completion},
+        "entities": dict(entities),
+        "soft": _verdicts(soft),
+        "finish": {str(choice): reason for choice, reason in finish.items()},
+        "usage": None if usage is None else _usage(usage),
     }
-    return {**shared, "phase": "answer", "answer": told}
-
-
-def denial(decision: Decision, soft_rules: Collection[str]) -> Denied:
-    """The refusal of a blocking decision: every blocking rule, and the reason of the first by id."""
-    blocking = sorted(
-        (finding for finding in decision.findings if finding.action is Action.BLOCK),
-        key=lambda finding: finding.rule,
-    )
-    rules = [finding.rule for finding in blocking]
-    reason = blocking[0].reason if blocking else "The policies do not allow this."
-    soft = bool(rules) and all(rule in soft_rules for rule in rules)
-    return (SoftRuleDenied if soft else Denied)(reason, rules=rules)
+    return {**base, "phase": "answer", "answer": part}
 
 
 def parse_decision(result: Json, revision: str) -> Decision:
-    """A decision document (policies/schemas/decision.json). Raises EngineUnavailable for anything else."""
-    document = _object(result, {"action", "findings", "obligations"}, required=True)
-    findings = tuple(_finding(one) for one in _list(document["findings"]))
-    action = _word(document["action"], _ACTIONS)
-    strictest = max((finding.action for finding in findings), default=Action.ALLOW)
-    if action < strictest:
-        raise _malformed()
-    return Decision(action, findings, _obligations(document["obligations"]), revision)
+    """Strict, for silence is not consent: what is missing, unknown or wrong raises EngineUnavailable."""
+    try:
+        return _decision(result, revision)
+    except (KeyError, TypeError, ValueError) as error:
+        raise EngineUnavailable("The policies gave an answer that is no whole decision.") from error
 
 
-def _finding(value: Json) -> Finding:
-    fields = _object(value, {"rule", "action", "reason"}, required=True)
-    return Finding(_text(fields["rule"]), _word(fields["action"], _ACTIONS), _text(fields["reason"]))
-
-
-def _obligations(value: Json) -> Obligations:
-    fields = _object(value, set(_OBLIGATIONS))
-    read: dict[str, Any] = {}
-    for name, demanded in fields.items():
-        read |= _OBLIGATIONS[name](demanded)
-    return Obligations(**read)
-
-
-def _redact(value: Json) -> dict[str, Any]:
-    sides = _object(value, {"prompt", "answer"})
-    return {f"redact_{side}": tuple(sorted(map(_kind, _list(plans)))) for side, plans in sides.items()}
-
-
-def _kind(value: Json) -> KindPlan:
-    fields = _object(value, {"kind", "score", "restore"}, required=True)
-    return KindPlan(_text(fields["kind"]), _score(fields["score"]), _flag(fields["restore"]))
-
-
-def _withhold(value: Json) -> dict[str, Any]:
-    items = [_object(one, {"document", "notice"}, required=True) for one in _list(value)]
+def decision_document(decision: Decision) -> dict[str, Json]:
+    """The decision as its published document: equal decisions are equal documents, lists and all."""
     return {
-        "withhold": tuple(sorted(Withhold(_text(one["document"]), _flag(one["notice"])) for one in items))
+        "action": decision.action.word,
+        "findings": [
+            {"rule": finding.rule, "action": finding.action.word, "reason": finding.reason}
+            for finding in decision.findings
+        ],
+        "obligations": _obligations_document(decision.obligations),
     }
 
 
-def _soft_asks(value: Json) -> dict[str, Any]:
-    return {"soft": tuple(sorted(map(_soft_ask, _list(value))))}
+def denial(decision: Decision, soft_rules: Collection[str]) -> Denied:
+    """The error for a blocking decision: SoftRuleDenied when soft rules alone block, else Denied."""
+    blocking = [finding for finding in decision.findings if finding.action is Action.BLOCK]
+    if not blocking:
+        return Denied("A policy does not allow this.")
+    rules = tuple(dict.fromkeys(finding.rule for finding in blocking))
+    error = SoftRuleDenied if all(rule in soft_rules for rule in rules) else Denied
+    return error(blocking[0].reason, rules=rules)
 
 
-def _soft_ask(value: Json) -> SoftAsk:
-    fields = _object(value, {"rule", "sentence", "threshold", "on_error", "when", "side"}, required=True)
+def _requested(parameters: Mapping[str, Json]) -> int | None:
+    """The highest, where a call names several: which one counts is the server's choice."""
+    return max((value for name in _CAPS if type(value := parameters.get(name)) is int), default=None)
+
+
+def _verdicts(soft: Mapping[str, SoftVerdict]) -> dict[str, Json]:
+    return {rule: {"status": verdict.status, "score": verdict.score} for rule, verdict in soft.items()}
+
+
+def _usage(usage: Usage) -> dict[str, Json]:
+    return {
+        "prompt": usage.prompt,
+        "completion": usage.completion,
+        "cached": usage.cached,
+        "reasoning": usage.reasoning,
+    }
+
+
+def _decision(result: Json, revision: str) -> Decision:
+    action, findings, obligations = _fields(result, "action", "findings", "obligations")
+    decision = Decision(
+        _ACTIONS[action],
+        tuple(sorted(map(_finding, _list(findings)), key=_strictest_first)),
+        _obligations(obligations),
+        revision,
+    )
+    if decision.action is not max((one.action for one in decision.findings), default=Action.ALLOW):
+        raise ValueError("the action is not the strictest of the findings")
+    return decision
+
+
+def _strictest_first(finding: Finding) -> tuple[int, str, str]:
+    return (-finding.action, finding.rule, finding.reason)
+
+
+def _finding(value: Json) -> Finding:
+    rule, action, reason = _fields(value, "rule", "action", "reason")
+    return Finding(_text(rule), _ACTIONS[action], _text(reason))
+
+
+def _obligations(value: Json) -> Obligations:
+    fields: dict[str, Json] = {}
+    for name, part in _mapping(value).items():
+        fields.update(_READERS[name](part))
+    # Joined with nothing: sorted, and of two plans for one thing the stricter.
+    return Obligations(**fields).join(NO_OBLIGATIONS)
+
+
+def _redact(value: Json) -> dict[str, Json]:
+    names = {"prompt": "redact_prompt", "answer": "redact_answer"}
+    return {names[side]: tuple(map(_plan, _list(plans))) for side, plans in _mapping(value).items()}
+
+
+def _plan(value: Json) -> KindPlan:
+    kind, score, restore = _fields(value, "kind", "score", "restore")
+    return KindPlan(_text(kind), _unit(score), _one_of(restore, True, False))
+
+
+def _withhold(value: Json) -> Withhold:
+    document, notice = _fields(value, "document", "notice")
+    if type(document) is not str:
+        raise TypeError("a document is named by a string")
+    return Withhold(document, _one_of(notice, True, False))
+
+
+def _soft(value: Json) -> SoftAsk:
+    rule, sentence, threshold, on_error, when, side = _fields(
+        value, "rule", "sentence", "threshold", "on_error", "when", "side"
+    )
     return SoftAsk(
-        rule=_text(fields["rule"]),
-        sentence=_text(fields["sentence"]),
-        threshold=_score(fields["threshold"]),
-        on_error=cast(Any, _word(fields["on_error"], {"deny": "deny", "allow": "allow"})),
-        when=cast(Any, _word(fields["when"], {"before": "before", "beside": "beside"})),
-        side=cast(Any, _word(fields["side"], {"prompt": "prompt", "answer": "answer"})),
+        _text(rule),
+        _text(sentence),
+        _unit(threshold),
+        _one_of(on_error, "deny", "allow"),
+        _one_of(when, "before", "beside"),
+        _one_of(side, "prompt", "answer"),
     )
 
 
-def _max_tokens(value: Json) -> dict[str, Any]:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise _malformed()
-    return {"max_tokens": value}
-
-
-_OBLIGATIONS: Mapping[str, Callable[[Json], dict[str, Any]]] = {
+_READERS: dict[str, Callable[[Json], dict[str, Json]]] = {
     "redact": _redact,
-    "withhold": _withhold,
-    "strip_tools": lambda value: {"strip_tools": tuple(sorted(map(_text, _list(value))))},
-    "soft": _soft_asks,
-    "max_tokens": _max_tokens,
-    "no_mirror": lambda value: {"no_mirror": _flag(value)},
+    "withhold": lambda items: {"withhold": tuple(map(_withhold, _list(items)))},
+    "strip_tools": lambda items: {"strip_tools": tuple(map(_text, _list(items)))},
+    "soft": lambda items: {"soft": tuple(map(_soft, _list(items)))},
+    "max_tokens": lambda cap: {"max_tokens": _positive(cap)},
+    "no_mirror": lambda flag: {"no_mirror": _one_of(flag, True)},
 }
+"""The obligations that the proxy can meet. One that is not here is refused, never skipped."""
 
 
-def _object(value: Json, keys: set[str], *, required: bool = False) -> dict[str, Json]:
-    if not isinstance(value, dict) or not value.keys() <= keys or (required and len(value) != len(keys)):
-        raise _malformed()
+def _fields(value: Json, *names: str) -> list[Json]:
+    """The values of exactly these keys."""
+    if _mapping(value).keys() != set(names):
+        raise KeyError("not the keys of this document")
+    return [value[name] for name in names]
+
+
+def _mapping(value: Json) -> dict[str, Json]:
+    if type(value) is not dict:
+        raise TypeError("not an object")
     return value
 
 
 def _list(value: Json) -> list[Json]:
-    if not isinstance(value, list):
-        raise _malformed()
+    if type(value) is not list:
+        raise TypeError("not a list")
     return value
 
 
 def _text(value: Json) -> str:
-    if not isinstance(value, str) or not value:
-        raise _malformed()
+    if type(value) is not str or not value:
+        raise TypeError("not a text")
     return value
 
 
-def _flag(value: Json) -> bool:
-    if not isinstance(value, bool):
-        raise _malformed()
-    return value
-
-
-def _score(value: Json) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-        raise _malformed()
+def _unit(value: Json) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise ValueError("not a number from 0 to 1")
     return float(value)
 
 
-def _word(value: Json, words: Mapping[str, Any]) -> Any:
-    if not isinstance(value, str) or value not in words:
-        raise _malformed()
-    return words[value]
+def _positive(value: Json) -> int:
+    if type(value) is not int or value < 1:
+        raise ValueError("not a whole number from 1")
+    return value
 
 
-def _malformed() -> EngineUnavailable:
-    return EngineUnavailable("The policy engine's decision is malformed.")
+def _one_of(value: Json, *allowed: Json) -> Json:
+    for one in allowed:
+        if value is one or (type(value) is str and value == one):
+            return value
+    raise ValueError("not one of the known words")
 
 
-def _soft(verdicts: Mapping[str, SoftVerdict]) -> Document:
-    return {rule: {"status": one.status, "score": one.score} for rule, one in sorted(verdicts.items())}
+def _obligations_document(obligations: Obligations) -> dict[str, Json]:
+    redact = {
+        side: [{"kind": plan.kind, "score": plan.score, "restore": plan.restore} for plan in plans]
+        for side, plans in (("prompt", obligations.redact_prompt), ("answer", obligations.redact_answer))
+        if plans
+    }
+    document: dict[str, Json] = {
+        "redact": redact,
+        "withhold": [{"document": one.document, "notice": one.notice} for one in obligations.withhold],
+        "strip_tools": list(obligations.strip_tools),
+        "soft": [_soft_document(ask) for ask in obligations.soft],
+        "max_tokens": obligations.max_tokens,
+        "no_mirror": obligations.no_mirror,
+    }
+    return {name: part for name, part in document.items() if part}
 
 
-def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
-    return {kind: counts[kind] for kind in sorted(counts)}
+def _soft_document(ask: SoftAsk) -> dict[str, Json]:
+    return {
+        "rule": ask.rule,
+        "sentence": ask.sentence,
+        "threshold": ask.threshold,
+        "on_error": ask.on_error,
+        "when": ask.when,
+        "side": ask.side,
+    }

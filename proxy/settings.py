@@ -112,6 +112,7 @@ class SoftRules:
     """The judge: a chat model behind an OpenAI-compatible server, or a TGI server."""
 
     judge: Literal["none", "openai", "tgi"] = "none"
+    method: Literal["answer", "json", "description"] = "answer"  # how `openai` asks: docs/soft-rules.md
     url: str = ""
     model: str = ""
     key_file: Path | None = None

@@ -9,9 +9,10 @@ from pathlib import Path
 from proxy.edges.clock import SystemClock
 from proxy.edges.config_file import load
 from proxy.edges.identity import Identities
-from proxy.edges.policies import check_policies
+from proxy.edges.rego_files import default_policies, read_policies
+from proxy.edges.rego_wasm import EmbeddedEngine
 from proxy.errors import ConfigInvalid
-from proxy.settings import Settings
+from proxy.settings import HardRules, Settings
 
 EXAMPLES = """examples:
   sluicegate check-config
@@ -23,7 +24,9 @@ Exit codes: 0 the proxy would start, 2 it would not. Nothing is sent to any host
 def register(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EXAMPLES
     parser.add_argument("-c", "--config", type=Path, metavar="FILE", help="default: ./sluicegate.yaml")
-    parser.add_argument("--json", action="store_true", help='print {"good": …, "problems": […], "notes": […]}')
+    parser.add_argument(
+        "--json", action="store_true", help='print {"good": …, "problems": […], "notes": […]}'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -39,8 +42,17 @@ def _checks(settings: Settings) -> tuple[Callable[[], object], ...]:
     """What reads the files that the configuration names."""
     return (
         lambda: Identities.read(settings.identity, SystemClock()),
-        lambda: check_policies(settings.hard_rules, settings.state),
+        lambda: _policies(settings.hard_rules, settings.state),
     )
+
+
+def _policies(rules: HardRules, state: Path) -> None:
+    """An OPA that runs elsewhere has its policies from elsewhere, too."""
+    folder = rules.policies or default_policies()
+    if rules.engine == "embedded":
+        EmbeddedEngine.load(folder, state=state, opa=rules.opa.binary, deadline_s=rules.deadline_s)
+    elif not (rules.opa.url or rules.opa.socket):
+        read_policies(folder)
 
 
 def _problems_of(check: Callable[[], object]) -> tuple[str, ...]:

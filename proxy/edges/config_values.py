@@ -59,7 +59,7 @@ class Reader:
             node = Branch({}, node.line)
         if not isinstance(node, Branch):
             self._wrong(node, where, "must be a group of `key: value` lines")
-            return kind(**dict.fromkeys(_required(kind), ""))
+            return _stand_in(kind)
         kinds = _fields(kind)
         values: dict[str, Any] = {}
         for key, child in node.entries.items():
@@ -70,10 +70,9 @@ class Reader:
         for name in _required(kind):
             if name not in values:
                 self._wrong(node, _join(where, name), "is needed")
-        # What is needed and has no default is text. An empty one stands in for it, so that the checks between
-        # settings still run and find their problems too; nobody gets these settings, because one is told.
-        stand_ins = dict.fromkeys(_required(kind), "")
-        return kind(**stand_ins | {name: value for name, value in values.items() if value is not WRONG})
+        stand_in = _stand_in(kind)
+        right = {name: value for name, value in values.items() if value is not WRONG}
+        return dataclasses.replace(stand_in, **right)
 
     def _optional(self, kind: Any, node: Node, where: str) -> Any:
         inner = next(choice for choice in get_args(kind) if choice is not type(None))
@@ -185,6 +184,16 @@ def _wanted(kind: Any) -> str:
 @functools.cache
 def _fields(kind: type) -> dict[str, Any]:
     return get_type_hints(kind)
+
+
+def _stand_in(kind: Any) -> Any:
+    """In place of what could not be read, so that the checks between settings still run and find theirs.
+
+    Nobody gets such settings, because at least one problem is told. What has no default is text or a group.
+    """
+    if not dataclasses.is_dataclass(kind):
+        return ""
+    return kind(**{name: _stand_in(_fields(kind)[name]) for name in _required(kind)})  # type: ignore[operator]
 
 
 def _required(kind: Any) -> Iterator[str]:

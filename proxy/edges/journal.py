@@ -104,7 +104,7 @@ class SpoolJournal:
         self._tickets: set[SpoolTicket] = set()
         self._stopping = False
         self._scribe = Scribe(spool, sync=settings.sync, on_durable=self._on_durable)
-        # A collector that hangs must hold up neither the decision log nor the thread of its own last delivery.
+        # A collector that hangs must hold up neither the decision log nor its own last delivery.
         self._threads = ThreadPoolExecutor(2 * len(routes), thread_name_prefix="outlet")
 
     @classmethod

@@ -22,6 +22,10 @@ from proxy.edges.spool_format import HEADER_BYTES, Damaged, Entry, previous_of
 BATCH_BYTES = 1024 * 1024
 
 
+Place = tuple[int, int]
+"""A segment's number and an offset in it."""
+
+
 class OutletUnavailable(Exception):
     """It did not acknowledge. Nothing is lost: the courier tries again."""
 
@@ -53,7 +57,7 @@ class Courier:
         spool: Path,
         outlet: Outlet,
         *,
-        durable: Callable[[], tuple[int, int]],
+        durable: Callable[[], Place],
         damaged: Callable[[int], None],
     ) -> None:
         self.name = name
@@ -78,8 +82,11 @@ class Courier:
         One step at a time: a second one waits for the first.
         """
         with self._stepping:
-            while self._deliver_segment() and self._go_on():
-                pass
+            while True:
+                # Once a round: a segment that grows and is sealed meanwhile is not delivered to its end.
+                durable = self._durable()
+                if not self._deliver_segment(durable) or not self._go_on(durable):
+                    return
 
     def stop(self) -> None:
         """End a step that is under way after the batch that it is delivering."""
@@ -88,9 +95,9 @@ class Courier:
     def close(self) -> None:
         self._outlet.close()
 
-    def _deliver_segment(self) -> bool:
-        """Whether it was delivered to its end."""
-        for batch in self._batches():
+    def _deliver_segment(self, durable: Place) -> bool:
+        """Deliver what is left of the cursor's segment; False when told to stop."""
+        for batch in self._batches(durable):
             if self._stopped:
                 return False
             self._carry(batch)
@@ -107,12 +114,12 @@ class Courier:
             self.delivered += len(documents)
         self._move(Cursor(self._cursor.segment, batch[-1].end, batch[-1].digest))
 
-    def _batches(self) -> Iterator[list[Entry]]:
-        """What is left of the cursor's segment. Damage ends it: what comes after cannot be trusted."""
+    def _batches(self, durable: Place) -> Iterator[list[Entry]]:
+        """Damage ends a segment: what comes after it cannot be trusted."""
         batch: list[Entry] = []
         size = 0
         try:
-            for entry in self._entries():
+            for entry in self._entries(durable):
                 batch.append(entry)
                 size += len(entry.payload)
                 # Gives the interpreter to the event loop at once instead of after its switch interval (5 ms).
@@ -125,9 +132,9 @@ class Courier:
         if batch:
             yield batch
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self, durable: Place) -> Iterator[Entry]:
         cursor = self._cursor
-        newest, position = self._durable()
+        newest, position = durable
         if cursor.segment > newest or cursor.offset < HEADER_BYTES:
             return
         if cursor.segment == newest and cursor.offset >= position:
@@ -137,9 +144,9 @@ class Courier:
             piece = segment.read(position - cursor.offset if cursor.segment == newest else -1)
         yield from spool_format.entries(piece, cursor.digest, cursor.offset)
 
-    def _go_on(self) -> bool:
+    def _go_on(self, durable: Place) -> bool:
         """Take the next segment up, when this one will not grow any more."""
-        newest, _ = self._durable()
+        newest, _ = durable
         if self._cursor.segment >= newest:
             return False
         following = [number for number in segments(self._spool) if self._cursor.segment < number <= newest]

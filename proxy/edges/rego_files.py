@@ -33,7 +33,7 @@ class PolicyFiles:
 
 
 def default_policies() -> Path:
-    """The policies that ship with the package: in a wheel beside the modules, in a checkout beside the package."""
+    """The policies that ship: in a wheel they are inside the package, in a checkout beside it."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "default_policies"
     return installed if installed.is_dir() else package.parent / "policies"
@@ -55,13 +55,19 @@ def read_policies(policies: Path) -> PolicyFiles:
     return PolicyFiles(sources, document, _revision(sources, document))
 
 
+def test_sources(policies: Path) -> dict[str, bytes]:
+    """The Rego tests, by path in the repository."""
+    return {
+        path.relative_to(policies).as_posix(): path.read_bytes()
+        for path in _walk(policies, ".rego")
+        if path.name.endswith("_test.rego")
+    }
+
+
 def signature(policies: Path) -> tuple[tuple[str, int, int], ...]:
     """What changes when a file of the repository changes: cheap enough to ask for every other second."""
-    return tuple(
-        (str(path), status.st_mtime_ns, status.st_size)
-        for path in _walk(policies, ".rego", ".yaml", ".json")
-        if (status := path.stat())
-    )
+    seen = ((path, path.stat()) for path in _walk(policies, ".rego", ".yaml", ".json"))
+    return tuple((str(path), status.st_mtime_ns, status.st_size) for path, status in seen)
 
 
 def hashes(sources: Mapping[str, bytes]) -> dict[str, str]:
@@ -76,7 +82,7 @@ def _revision(sources: Mapping[str, bytes], document: bytes) -> str:
 def _walk(folder: Path, *suffixes: str) -> Iterator[Path]:
     """Hidden folders (version control, editors) and links that lead out are no part of the policies."""
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.is_symlink() and not _inside(path, folder):
+        if path.name.startswith(".") or (path.is_symlink() and not _inside(path, folder)):
             continue
         if path.is_dir():
             yield from _walk(path, *suffixes)
@@ -112,6 +118,7 @@ def _config(policies: Path, problems: list[str]) -> dict[str, Json]:
 
 
 def _topic(policies: Path, path: Path, topic: str, problems: list[str]) -> Json:
+    places: Places = {}
     try:
         value, places = read_yaml(_read(path, problems))
         _schema(policies / SCHEMAS / f"{topic}.json")(value)

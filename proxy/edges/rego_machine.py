@@ -12,9 +12,12 @@ import wasmtime
 from wasmtime import _ffi as ffi
 from wasmtime._func import enter_wasm
 
+from proxy.exchange import Json
+
 PAGE = 65_536
 
-# A module asks for two pages whatever the size of its own constants; OPA's own host gives it 16. Untouched ones cost nothing.
+# A module asks for two pages whatever the size of its constants; OPA's own host gives it 16. Pages that
+# nobody touches cost nothing.
 FIRST_PAGES = 64
 
 # The heap holds the data document, one input and one evaluation; the default policies use 0.2 MB.
@@ -25,7 +28,7 @@ ARGUMENTS = 7
 
 
 class WasmTrap(Exception):
-    """The policies ran into an error, or out of steps or memory. `message` is OPA's: a place, never content."""
+    """The policies ran into an error, or out of steps or memory. `message` is a place, never content."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -53,13 +56,17 @@ class RegoMachine:
         self.builtins: Mapping[str, int] = orjson.loads(self._instance.describe("builtins"))
         self.entrypoints: Mapping[str, int] = orjson.loads(self._instance.describe("entrypoints"))
 
-    def evaluate(self, entrypoint: str, document: bytes) -> bytes:
-        """The JSON result set: `[{"result": …}]`, or `[]` when the entrypoint is undefined. Raises WasmTrap."""
+    def evaluate(self, entrypoint: str, document: bytes) -> list[dict[str, Json]]:
+        """The result set: `[{"result": …}]`, or `[]` when the entrypoint is undefined. Raises WasmTrap."""
         instance = self._instance or self._make()
         self._instance = None  # until it has come back whole
-        result = instance.evaluate(self.entrypoints[entrypoint], document)
+        text = instance.evaluate(self.entrypoints[entrypoint], document)
+        try:
+            results: list[dict[str, Json]] = orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            raise WasmTrap("the result is not JSON") from error
         self._instance = instance
-        return result
+        return results
 
     def _make(self) -> "_Instance":
         try:
@@ -75,9 +82,7 @@ class _Instance:
     (75 µs) than most decisions do, because it asks for the function's type and boxes each argument anew.
     """
 
-    def __init__(
-        self, engine: wasmtime.Engine, module: wasmtime.Module, document: bytes, fuel: int
-    ) -> None:
+    def __init__(self, engine: wasmtime.Engine, module: wasmtime.Module, document: bytes, fuel: int) -> None:
         self._fuel = fuel
         self._aborted = ""
         self._store = store = wasmtime.Store(engine)
@@ -88,7 +93,8 @@ class _Instance:
         self._exports = instance.exports(store)
         evaluate = self._exports["opa_eval"]
         assert isinstance(evaluate, wasmtime.Func)  # noqa: S101  # for the type checker; KeyError if it is missing
-        self._evaluate = ctypes.byref(evaluate._func)
+        self._evaluate = ctypes.byref(evaluate._func)  # noqa: SLF001  # the C interface is behind the wall
+        self._context = store._context()  # noqa: SLF001  # as above
         self._arguments = (ffi.wasmtime_val_raw_t * ARGUMENTS)()
         self._document = self._parse(document)
         self._heap: int = self._call("opa_heap_ptr_get")
@@ -108,12 +114,14 @@ class _Instance:
         try:
             with enter_wasm(self._store) as trap:
                 error = ffi.wasmtime_func_call_unchecked(
-                    self._store._context(), self._evaluate, arguments, ARGUMENTS, trap
+                    self._context, self._evaluate, arguments, ARGUMENTS, trap
                 )
-                if error:
-                    raise wasmtime.WasmtimeError._from_ptr(error)
+                if error:  # type: ignore[truthy-bool]  # a null pointer is false
+                    raise wasmtime.WasmtimeError._from_ptr(error)  # noqa: SLF001  # as above
         except (wasmtime.Trap, wasmtime.WasmtimeError) as failure:
-            raise WasmTrap(self._aborted or "the evaluation took too many steps or too much memory") from failure
+            raise WasmTrap(
+                self._aborted or "the evaluation took too many steps or too much memory"
+            ) from failure
         return self._string(arguments[0].i32)
 
     def _parse(self, document: bytes) -> int:
@@ -154,7 +162,7 @@ class _Instance:
         return wasmtime.Func(self._store, kind, self._stop(wanted.name or ""))
 
     def _stop(self, name: str) -> Callable[..., int]:
-        """Every function of the host stops the evaluation: an abort by its nature, a builtin because we have none."""
+        """Every function of the host stops the evaluation: an abort means it, and builtins we have none."""
 
         def stop(address: int, *_: int) -> int:
             self._aborted = self._string(address).decode() if name == "opa_abort" else f"{name} was called"

@@ -23,7 +23,7 @@ MAX_INTEGER = 2**53 - 1
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_ .,;()'/+*@$?!%&=-]*")
-_AMBIGUOUS = frozenset("y n yes no on off true false null inf nan".split())
+_AMBIGUOUS = frozenset(["y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan"])
 _CONSTANTS = {"true": True, "false": False, "null": None}
 
 
@@ -55,7 +55,7 @@ def read_yaml(text: bytes) -> tuple[Json, Places]:
 
 
 def _refuse(event: yaml.Event) -> None:
-    line = event.start_mark.line + 1
+    line = event.start_mark.line + 1 if event.start_mark else 1
     if getattr(event, "anchor", None) is not None:
         raise YamlProblem(line, "anchors and references are not used here")
     if getattr(event, "tag", None) is not None:

@@ -115,7 +115,7 @@ class Guard:
         if not self._asks:
             return [Emit(CleanText(text))] if text else []
         self._later.append(text)
-        return [] if self.waiting else self._next()
+        return [] if self._asked else self._next()
 
     def settle(self, spans: Sequence[Span]) -> list[Ask | Emit]:
         """The answer to the open `Ask`: spans relative to its window."""
@@ -135,8 +135,9 @@ class Guard:
         return [] if self.waiting else self._next()
 
     def _next(self) -> list[Ask | Emit]:
-        self._held += "".join(self._later)
-        self._later.clear()
+        if self._later:
+            self._held += "".join(self._later)
+            self._later.clear()
         if self._swallowing:
             self._swallow()
         self._asked = self._window()
@@ -156,10 +157,12 @@ class Guard:
 
     def _border(self) -> int:
         bound = min(len(self._held), self._window_chars)
-        for gap in _GAP.finditer(self._held, self._scanned, bound):
+        gap = _GAP.search(self._held, self._scanned, bound)
+        while gap:
             if _ends_window(self._held, gap.start()):
                 self._scanned = gap.end()
                 return gap.end()
+            gap = _GAP.search(self._held, gap.end(), bound)
         self._scanned = bound
         return 0
 

@@ -33,6 +33,6 @@ def replace(text: str, spans: Sequence[Span], vault: Vault, plan: Sequence[KindP
 
 def _look_alikes(text: str) -> Iterator[Span]:
     """Score 0: where one overlaps a finding, the finding names the union."""
-    if "<" in text:
+    if "[" in text:
         for match in PSEUDONYM.finditer(text):
             yield Span(match.start(), match.end(), LITERAL, 0.0)

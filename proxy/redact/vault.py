@@ -9,8 +9,11 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import NoReturn
 
-PSEUDONYM = re.compile(r"<[A-Z][A-Z0-9_]{0,39}_[0-9a-f]{16}>")
-"""The shape of every pseudonym, and of what merely looks like one."""
+PSEUDONYM = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9a-f]{16}\]")
+"""The shape of every pseudonym, and of what merely looks like one.
+
+Square brackets: a model of 135 million parameters copied 9 of 16 such pseudonyms faithfully, and none in
+angle brackets, which it takes for markup. JSON encoders that escape for HTML (Go's) leave them alone too."""
 
 LITERAL = "LITERAL"
 """The kind of a pseudonym that stands for text which only looked like a pseudonym."""
@@ -48,7 +51,7 @@ class Vault:
         digest = self._hash.copy()
         digest.update(_field(kind))
         digest.update(original.encode("utf-8", "surrogatepass"))
-        pseudonym = f"<{kind}_{digest.hexdigest()}>"
+        pseudonym = f"[{kind}_{digest.hexdigest()}]"
         self._originals[pseudonym] = original
         if not restore:
             self._one_way.add(pseudonym)

@@ -131,9 +131,9 @@ class Front:
         return route
 
     def _with_query(self, target: str) -> dict[str, Route]:
-        path, mark, query = target.partition("?")
+        path, _, query = target.partition("?")
         methods = self._table.get(path)
-        if methods is None or not mark:
+        if methods is None:
             raise RouteUnknown("There is no such path here.")
         if query and not all(route.query for route in methods.values()):
             raise RequestInvalid("This path takes no query string.")
@@ -176,7 +176,6 @@ class Front:
             answer.headers["x-sluicegate-rules"] = ", ".join(error.rules)
         if isinstance(error, RequestInvalid) or not request.content.is_eof():
             answer.force_close()
-        if request.version not in {(1, 0), (1, 1)}:
             speak_our_version(request)
         return answer
 

@@ -39,5 +39,5 @@ class GateRequest(web.BaseRequest):
 
 
 def speak_our_version(request: web.BaseRequest) -> None:
-    """An answer's status line repeats the request's version, also one that we do not speak."""
-    request._version = HttpVersion11  # noqa: SLF001  aiohttp has no public way
+    """For an answer that ends the connection: its status line would repeat any version that was asked in."""
+    request._cache["version"] = HttpVersion11  # noqa: SLF001  where aiohttp keeps what `version` has told once

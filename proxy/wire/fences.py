@@ -10,6 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from proxy.errors import RequestTooLarge
+
+MOST: Final = 1_024
+"""Retrieval sends tens. The policies are asked about each one by name, and each tag is read by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fence:
@@ -24,7 +29,7 @@ def find_fences(text: str) -> list[Fence]:
     """All fences, outer before inner, in the order in which they open.
 
     One that is never closed reaches to the end. A closing tag too many belongs to the document before it,
-    because a document may quote one.
+    because a document may quote one. Raises RequestTooLarge for more than `MOST`.
     """
     if text.isascii():
         places: Sequence[int] = range(len(text))
@@ -70,6 +75,8 @@ def _paired(plain: str, tags: Sequence[re.Match[str]]) -> list[_Open]:
     last: _Open | None = None
     for tag in tags:
         if tag["close"] is None:
+            if len(found) == MOST:
+                raise RequestTooLarge(f"A text of the request holds more than {MOST} documents.")
             ids, tag_end = _attributes(plain, tag.end())
             fence = _Open(tag.start(), len(plain), ids)
             found.append(fence)

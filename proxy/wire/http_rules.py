@@ -59,7 +59,7 @@ def check_head(version: tuple[int, int], target: str, headers: Headers) -> None:
     After it the connection must be closed: where the next request starts is not certain any more.
     """
     if version not in _VERSIONS:
-        raise RequestInvalid("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
+        raise RequestInvalid("This is not HTTP/1.1, nor HTTP/1.0.")
     if not target.startswith("/"):
         raise RequestInvalid("The request target must be a path.")
     _check_host(version, headers)

@@ -152,6 +152,7 @@ _UNREAD: Final = _refused("it carries input that cannot be inspected")
 _GRAMMAR: Final = _refused("send a JSON schema as response_format")
 _ENGINE: Final = _refused("it reaches into the model server")
 _TOKENS: Final = _refused("it brings text of the answer past the guard")
+_CACHE: Final = _refused("no caller chooses a cache")
 _HOSTED: Final = _refused("it belongs to a hosted service")
 _LEGACY: Final = _refused("send tools and tool_choice")
 _MINE: Final = "who calls is known from the credentials, never from a field"
@@ -269,10 +270,12 @@ FIELDS: Final[Mapping[str, Field]] = {
     "extra_body": _refused("put its fields into the body itself, where they are read one by one"),
     "options": _ENGINE,
     "keep_alive": _ENGINE,
-    "cache_salt": _refused("no caller chooses a cache"),
-    "cache_prompt": _refused("no caller chooses a cache"),
-    "extra_key": _refused("no caller chooses a cache"),
-    "id_slot": _refused("no caller chooses a cache"),
+    "cache_salt": _CACHE,
+    "cache_prompt": _CACHE,
+    "prompt_cache_options": _CACHE,
+    "prompt_cache_retention": _CACHE,
+    "extra_key": _CACHE,
+    "id_slot": _CACHE,
     "session_params": _ENGINE,
     "priority": _ENGINE,
     "request_id": _ENGINE,

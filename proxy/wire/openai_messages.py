@@ -33,9 +33,9 @@ def _message(draft: Draft, message: Json, path: Path) -> dict[str, Json]:
     if not isinstance(message, dict):
         raise invalid(path, "must be an object")
     role = message.get("role")
-    members = _MEMBERS.get(role) if isinstance(role, str) else None
+    members = MEMBERS.get(role) if isinstance(role, str) else None
     if role is None or members is None:
-        raise invalid((*path, "role"), f"must be one of {', '.join(_MEMBERS)}")
+        raise invalid((*path, "role"), f"must be one of {', '.join(MEMBERS)}")
     forwarded = {}
     for name, value in message.items():
         member = members.get(name)
@@ -101,7 +101,7 @@ def _content(draft: Draft, role: str, path: Path, value: Json) -> Json:
 
 def _part(draft: Draft, role: str, path: Path, part: Json) -> dict[str, Json]:
     kind = part.get("type") if isinstance(part, dict) else None
-    take = _PARTS.get(kind) if isinstance(kind, str) else None
+    take = PARTS.get(kind) if isinstance(kind, str) else None
     if take is None:
         raise invalid(path, "must be a part of type text, refusal, image_url, video_url, input_audio or file")
     roles, member, read = take
@@ -181,7 +181,7 @@ _DETAIL: Final = checks.one_of("auto", "low", "high")
 _AUDIO_FORMAT: Final = checks.one_of("wav", "mp3")
 _EVERYONE: Final = frozenset({"system", "developer", "user", "assistant", "tool"})
 
-_PARTS: Final[Mapping[str, tuple[frozenset[str], str, Member]]] = {
+PARTS: Final[Mapping[str, tuple[frozenset[str], str, Member]]] = {
     "text": (_EVERYONE, "text", _text),
     "refusal": (frozenset({"assistant"}), "refusal", _text),
     "image_url": (frozenset({"user"}), "image_url", _media_url),
@@ -193,7 +193,7 @@ _PARTS: Final[Mapping[str, tuple[frozenset[str], str, Member]]] = {
 
 _SAID: Final[Mapping[str, Member]] = {"role": _role, "content": _content, "name": _name}
 
-_MEMBERS: Final[Mapping[str, Mapping[str, Member]]] = {
+MEMBERS: Final[Mapping[str, Mapping[str, Member]]] = {
     "system": _SAID,
     "developer": _SAID,
     "user": _SAID,

@@ -9,13 +9,14 @@ from typing import Final
 from proxy.exchange import Json, Path
 from proxy.wire import checks, tree
 from proxy.wire.draft import Draft, Source, bounded_tree, invalid
+from proxy.wire.fences import MOST
 
 SCHEMA_BYTES: Final = 65_536
 SCHEMA_DEPTH: Final = 32
 """Engines compile schemas into grammars; deep or huge ones have stopped whole servers (CVE-2025-62426)."""
 
-DOCUMENTS: Final = 1_024
-"""Retrieval sends tens; each one is asked about by name."""
+DOCUMENTS: Final = MOST
+"""As many as may stand in texts."""
 
 _LIMITING_WORDS: Final = """
     minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems maxItems
@@ -26,9 +27,9 @@ _BOUNDS: Final = frozenset(_LIMITING_WORDS.split())
 
 _VOCABULARY: Final = """
     type properties items required enum const description title default examples format pattern anyOf oneOf
-    allOf not if then else additionalProperties patternProperties propertyNames prefixItems contains uniqueItems
-    $ref $defs $schema $id $comment definitions nullable deprecated readOnly writeOnly discriminator
-    string number integer boolean object array null
+    allOf not if then else additionalProperties patternProperties propertyNames prefixItems contains
+    uniqueItems $ref $defs $schema $id $comment definitions nullable deprecated readOnly writeOnly
+    discriminator string number integer boolean object array null
 """
 _SCHEMA_WORDS: Final = _BOUNDS.union(_VOCABULARY.split())
 """The vocabulary of JSON Schema: said alone, these words carry nothing of anybody's."""

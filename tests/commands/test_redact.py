@@ -12,7 +12,7 @@ from proxy.edges.vault_file import VaultFile
 from proxy.redact.vault import PSEUDONYM
 
 LETTER = (
-    "My name is Jane Doe,\r\nwrite to jane@example.com or 212-555-0143 😀\n\n<PERSON_0123456789abcdef> too"
+    "My name is Jane Doe,\r\nwrite to jane@example.com or 212-555-0143 😀\n\n[PERSON_0123456789abcdef] too"
 )
 
 

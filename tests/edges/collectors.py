@@ -1,4 +1,4 @@
-"""Collectors, HTTP and gRPC, that decode what they get with OpenTelemetry's own protobuf; and their bad days."""
+"""Collectors, HTTP and gRPC, that decode with OpenTelemetry's own protobuf; and their bad days."""
 
 import threading
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ def http_collector(got: Got, port: int = 0) -> Iterator[int]:
             answer = got.answer(request)
             status, content = 200, b""
             if answer == "redirect":
-                self.send_response(302)
+                self.send_response(307)
                 self.send_header("location", f"http://127.0.0.1:{server.server_port}/stolen")
                 self.send_header("content-length", "0")
                 self.end_headers()

@@ -180,7 +180,7 @@ SECRETS: list[Callable[[Path], Iterator[Problem]]] = [
     lambda path: checks.upstreams((Upstream("a", "http://h", key_file=path),)),
     lambda path: checks.hard_rules(HardRules(opa=Opa(token_file=path))),
     lambda path: checks.redaction(Redaction(key_file=path)),
-    lambda path: checks.soft_rules(SoftRules("openai", "http://h", "m", key_file=path)),
+    lambda path: checks.soft_rules(SoftRules(judge="openai", url="http://h", model="m", key_file=path)),
     lambda path: checks.feedback(Feedback(headers_file=path)),
 ]
 

@@ -107,6 +107,13 @@ keys:
     ]
 
 
+@pytest.mark.parametrize(
+    "text", ["keys: 5", "keys: [5]", "keys: [{subject: 5}]", "keys: [{}]", "- a", "keys: [[]]"]
+)
+def test_a_file_of_another_shape_is_told_as_such(tmp_path: Path, text: str) -> None:
+    assert problems(tmp_path / "keys.yaml", text)
+
+
 def test_the_file_takes_nothing_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHO", "root")
     digest = "0" * 64

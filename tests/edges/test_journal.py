@@ -13,7 +13,8 @@ import orjson
 import pytest
 
 from proxy import record
-from proxy.edges import journal_reading
+from proxy.edges import journal as journal_module
+from proxy.edges import journal_reading, otlp_export, otlp_grpc
 from proxy.edges.journal import SpoolJournal, SpoolTicket
 from proxy.edges.spool_files import read_segment, segments
 from proxy.errors import ConfigInvalid, RecordUnavailable
@@ -262,14 +263,14 @@ async def test_a_disk_that_keeps_failing_refuses_and_recovers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = True
-    real = os.fdatasync
+    real = os.pwrite
 
-    def dead(descriptor: int) -> None:
-        if broken and threading.current_thread().name == "spool":
+    def dead(descriptor: int, content: bytes, offset: int) -> int:
+        if broken and b'"kind":"close"' in content:
             raise OSError(5, "Input/output error")
-        real(descriptor)
+        return real(descriptor, content, offset)
 
-    monkeypatch.setattr(os, "fdatasync", dead)
+    monkeypatch.setattr(os, "pwrite", dead)
     async with running(tmp_path) as journal:
         ticket = await journal.open("x1", record.opened(summary("x1")))
         with pytest.raises(RecordUnavailable, match="cannot be written"):
@@ -279,6 +280,36 @@ async def test_a_disk_that_keeps_failing_refuses_and_recovers(
         await write(journal, "x2")
     assert {one["status"] for one in await decided(tmp_path)} == {"complete"}
     assert await mirrored(tmp_path) == ["x1", "x2"]
+
+
+async def test_an_open_that_had_to_be_written_again_holds_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = [OSError(5, "Input/output error")]
+    real = os.pwrite
+
+    def flaky(descriptor: int, content: bytes, offset: int) -> int:
+        if failing and b'"kind":"open"' in content:
+            raise failing.pop()
+        return real(descriptor, content, offset)
+
+    monkeypatch.setattr(os, "pwrite", flaky)
+    async with running(tmp_path) as journal:
+        await write(journal, "x1")
+        assert journal._spool.reserved == 0
+        assert not any(journal._spool._open_in.values())
+    assert await mirrored(tmp_path) == ["x1"]
+
+
+async def test_an_open_that_was_refused_is_not_closed(tmp_path: Path) -> None:
+    async with running(tmp_path, Feedback(spool_bytes=1)) as journal:
+        async with asyncio.TaskGroup() as group:
+            opening = group.create_task(journal.open("left", record.opened(summary("left"))))
+            await asyncio.sleep(0)
+            opening.cancel()
+        with pytest.raises(RecordUnavailable):
+            await journal.open("refused", record.opened(summary("refused")))
+    assert await decided(tmp_path) == []
 
 
 async def test_our_own_fault_in_the_writing_thread_refuses_everything(
@@ -358,28 +389,32 @@ async def test_a_state_directory_that_cannot_be_used_is_told_at_the_start(tmp_pa
 async def test_a_collector_that_is_down_then_slow_then_restarted_misses_nothing(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("proxy.edges.otlp_export.DEADLINE_S", 1.0)
-    monkeypatch.setattr("proxy.edges.otlp_grpc.DEADLINE_S", 1.0)
-    monkeypatch.setattr("proxy.edges.journal.FIRST_WAIT_S", 0.05)
-    monkeypatch.setattr("proxy.edges.journal.LONGEST_WAIT_S", 0.1)
+    monkeypatch.setattr(otlp_export, "DEADLINE_S", 1.0)
+    monkeypatch.setattr(otlp_grpc, "DEADLINE_S", 1.0)
+    monkeypatch.setattr(journal_module, "FIRST_WAIT_S", 0.05)
+    monkeypatch.setattr(journal_module, "LONGEST_WAIT_S", 0.1)
     serve = http_collector if kind == "otlp_http" else grpc_collector
     got = Got()
     with ExitStack() as stack:
         port = await asyncio.to_thread(stack.enter_context, serve(Got()))
         await asyncio.to_thread(stack.close)
         endpoint = f"http://127.0.0.1:{port}" + ("/v1/logs" if kind == "otlp_http" else "")
-        async with running(tmp_path, Feedback(outlet=kind, endpoint=endpoint)) as journal:  # type: ignore[arg-type]
-            for number in range(20):
+        settings = Feedback(outlet=kind, endpoint=endpoint, spool_bytes=512 * 1024)  # type: ignore[arg-type]
+        async with running(tmp_path, settings) as journal:
+            for number in range(50):
                 await write(journal, f"down{number}")
             await until(lambda: journal.status().failures["feedback"] >= 1)
-            assert len(await decided(tmp_path)) == 20, "a collector that is down holds up no decision log"
+            await until(
+                lambda: len(decisions_of(tmp_path)) == 50
+            )  # a collector that is down holds up no decision log
             await asyncio.to_thread(stack.enter_context, serve(got, port))
-            await until(lambda: len(set(got.ids)) == 20)
+            await until(lambda: len(set(got.ids)) == 50)
             await asyncio.to_thread(stack.close)
-            for number in range(20):
+            await until(lambda: journal.status().backlog_bytes < 128 * 1024)
+            for number in range(50):
                 await write(journal, f"again{number}")
             await asyncio.sleep(0.5)
             await asyncio.to_thread(stack.enter_context, serve(got, port))
-            await until(lambda: len(set(got.ids)) == 40)
+            await until(lambda: len(set(got.ids)) == 100)
             await until(lambda: journal.status().behind_s == 0)
-    assert list(dict.fromkeys(got.ids)) == [f"{when}{n}" for when in ("down", "again") for n in range(20)]
+    assert list(dict.fromkeys(got.ids)) == [f"{when}{n}" for when in ("down", "again") for n in range(50)]

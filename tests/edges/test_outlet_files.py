@@ -1,5 +1,6 @@
 """Files of lines: durable, whole, chained, one writer each."""
 
+import os
 from pathlib import Path
 
 import orjson
@@ -44,7 +45,7 @@ def test_slots_write_files_of_their_own(tmp_path: Path) -> None:
 
 
 def test_half_a_line_from_a_crash_is_cut_before_anything_is_added(tmp_path: Path) -> None:
-    (tmp_path / "2026-11-23-0.jsonl").write_bytes(b'{"n":1}\n{"n":2,"hal')
+    (tmp_path / "2026-11-23-0.jsonl").write_bytes(b'{"n":1}\n{"n":2,"half":"' + b"x" * 500)
     log = DecisionFiles(tmp_path, 0, lambda: NOON)
     log.deliver([b'{"n":3}'])
     log.close()
@@ -72,6 +73,37 @@ def test_a_full_disk_is_told_and_leaves_no_half_batch(tmp_path: Path) -> None:
     log.close()
     first, second = lines(tmp_path)
     assert orjson.loads(second)["previous"] == line_digest(first)
+
+
+def test_lines_of_a_failed_batch_that_could_not_be_cut_off_are_chained_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = DecisionFiles(tmp_path, 0, lambda: NOON)
+    log.deliver([b'{"n":1}'])
+    with monkeypatch.context() as patched:
+        for call in ("fdatasync", "ftruncate"):
+            patched.setattr(os, call, failing)
+        with pytest.raises(OutletUnavailable):
+            log.deliver([b'{"n":2}'])
+    log.deliver([b'{"n":2}'])
+    log.close()
+    stated = [orjson.loads(line)["previous"] for line in lines(tmp_path)]
+    assert stated == [CHAIN_START, *map(line_digest, lines(tmp_path)[:-1])]
+
+
+def failing(*_: object) -> None:
+    raise OSError(5, "Input/output error")
+
+
+def test_lines_are_on_disk_before_they_count_as_delivered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[bytes] = []
+    monkeypatch.setattr(os, "fdatasync", lambda descriptor: synced.append(os.pread(descriptor, 99, 0)))
+    files = FeedbackFiles(tmp_path, 0, lambda: NOON)
+    files.deliver([orjson.dumps(a_record())])
+    files.close()
+    assert synced[0].startswith(b'{"resourceLogs"')
 
 
 def test_a_very_long_last_line_is_found(tmp_path: Path) -> None:

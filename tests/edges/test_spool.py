@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.edges import journal_reading
 from proxy.edges import spool as spool_module
 from proxy.edges.spool import Place, Sizes, Spool, SpoolFull
 from proxy.edges.spool_files import Slot, is_free, mend_last, read_segment, segment_path, segments
-from proxy.edges.spool_format import Damaged, close_payload, open_payload
+from proxy.edges.spool_format import FRAME_BYTES, Damaged, close_payload, open_payload, previous_of
 
 SMALL = Sizes(bound=64 * 1024, segment=8 * 1024, reserve=2 * 1024)
 
@@ -28,6 +29,12 @@ def opened(spool: Spool, name: str) -> Place:
     place = Place()
     spool.admit(open_payload(name, {"n": name}), place)
     return place
+
+
+def closed_to_the_brim(spool: Spool, name: str, place: Place) -> None:
+    """With a close that is exactly as long as what was reserved for it."""
+    bare = len(close_payload(name, [{"n": name, "filler": ""}], None)) + FRAME_BYTES
+    closed(spool, name, place, SMALL.reserve - bare)
 
 
 def closed(spool: Spool, name: str, place: Place, length: int = 0) -> None:
@@ -100,12 +107,31 @@ def test_a_segment_goes_only_when_it_left_and_nothing_in_it_is_open(tmp_path: Pa
     spool.close()
 
 
+def test_a_segment_that_is_being_delivered_stays(tmp_path: Path) -> None:
+    spool = made(tmp_path)
+    while spool.durable[0] < 3:
+        closed(spool, "short", opened(spool, "short"), 1500)
+        saved(spool)
+    spool.collect(2)
+    assert list(segments(tmp_path / "0")) == [2, 3]
+    spool.close()
+
+
+def test_the_next_life_goes_on_with_the_chain(tmp_path: Path) -> None:
+    for _ in range(3):
+        spool = made(tmp_path / "spool")
+        closed(spool, "x", opened(spool, "x"))
+        spool.close()
+    assert len(segments(tmp_path / "spool" / "0")) == 3
+    assert journal_reading.verify(tmp_path).problems == []
+
+
 def test_admission_ends_before_the_bound_and_everything_admitted_can_finish(tmp_path: Path) -> None:
     spool = made(tmp_path)
     places = admitted_until_full(spool)
     assert len(places) > 10
     for number, place in enumerate(places):
-        closed(spool, str(number), place, 1800)
+        closed_to_the_brim(spool, str(number), place)
         saved(spool)
     on_disk = sum(path.stat().st_size for path in (tmp_path / "0").iterdir())
     assert on_disk <= SMALL.bound + 200
@@ -151,6 +177,7 @@ def test_a_disk_that_gives_no_room_refuses_admission_and_not_what_was_admitted(t
     place = opened(spool, "in time")
     with files_no_larger_than(4096):
         more = admitted_until_full(spool)
+    assert len(more) < 4, "only the room that the disk had given before"
     for number, one in enumerate([place, *more]):
         closed(spool, str(number), one, 1000)
     saved(spool)
@@ -166,11 +193,14 @@ def test_a_write_that_fails_is_told_and_the_next_goes_to_a_new_segment(tmp_path:
     with files_no_larger_than(24), pytest.raises(OSError):
         spool.flush()
     spool.forget(place)
+    assert spool.reserved == 0
     closed(spool, "after", opened(spool, "after"))
     saved(spool)
     spool.close()
     assert [name for _, name in ids(tmp_path)] == ["kept", "kept", "after", "after"]
-    assert list(segments(tmp_path / "0")) == [1, 2]
+    first, second = segments(tmp_path / "0").values()
+    *_, last = read_segment(first)
+    assert previous_of(second.read_bytes()) == last.digest
 
 
 def test_the_next_life_knows_which_exchanges_a_crash_cut_off(tmp_path: Path) -> None:
@@ -234,19 +264,22 @@ def test_two_processes_never_share_a_slot(tmp_path: Path) -> None:
 
 
 def test_segments_of_a_process_that_is_gone_are_taken_over(tmp_path: Path) -> None:
-    first, second = made(tmp_path), made(tmp_path)
+    root = tmp_path / "spool"
+    first, second = made(root), made(root)
     closed(second, "done", opened(second, "done"))
     opened(second, "cut off")
     second.flush()
     os.close(second._slot.lock)
     closed(first, "own", opened(first, "own"))
     first.close()
-    spool = Spool(Slot.take(tmp_path), SMALL)
+    spool = Spool(Slot.take(root), SMALL)
     assert list(spool.recover().opens) == ["cut off"]
-    assert not segments(tmp_path / "1")
-    assert [name for _, name in ids(tmp_path)] == ["own", "own", "done", "done", "cut off"]
+    assert not segments(root / "1")
+    assert [name for _, name in ids(root)] == ["own", "own", "done", "done", "cut off"]
     closed(spool, "new", opened(spool, "new"))
     spool.close()
+    [problem] = journal_reading.verify(tmp_path).problems
+    assert "cut off was opened and not closed" in problem
 
 
 def test_files_and_directories_are_their_owners_alone(tmp_path: Path) -> None:

@@ -37,9 +37,10 @@ class Program:
     async def post(self, body: bytes | dict[str, Any], who: str = "finance", **headers: str) -> "Said":
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"Authorization": f"Bearer {self.keys[who]}", "Content-Type": "application/json", **headers}
-        async with aiohttp.ClientSession() as session, session.post(
-            f"{self.url}/v1/chat/completions", data=payload, headers=sent
-        ) as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(f"{self.url}/v1/chat/completions", data=payload, headers=sent) as answer,
+        ):
             return Said(answer.status, dict(answer.headers), await answer.read())
 
     async def get(self, path: str) -> "Said":
@@ -59,7 +60,9 @@ class Program:
 
     def files(self) -> str:
         """Everything it wrote under its state directory, and on stderr."""
-        texts = [path.read_bytes().decode("utf-8", "replace") for path in self.folder.rglob("*") if path.is_file()]
+        texts = [
+            path.read_bytes().decode("utf-8", "replace") for path in self.folder.rglob("*") if path.is_file()
+        ]
         return "\n".join([*texts, *self.said])
 
 
@@ -80,7 +83,9 @@ async def running(
 ) -> AsyncIterator[Program]:
     """`groups`: groups of sluicegate.yaml that win over these."""
     keys = {name: new_key() for name in ("finance", "engineering")}
-    config = write_config(folder, upstream, keys, models or {"smollm2": "echo", "smollm2-finance": "echo"}, groups)
+    config = write_config(
+        folder, upstream, keys, models or {"smollm2": "echo", "smollm2-finance": "echo"}, groups
+    )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "proxy", "serve", "-c", str(config), stderr=asyncio.subprocess.PIPE
     )

@@ -31,7 +31,9 @@ BAD: dict[str, tuple[bytes, int, str]] = {
     "UTF-16": (with_().decode().encode("utf-16-le"), 400, "request_invalid"),
     "a duplicate key": (b'{"model":"smollm2","model":"smollm2","messages":[]}', 400, "request_invalid"),
     "a key twice in two cases": (
-        b'{"model":"smollm2","messages":[{"role":"user","content":"a"}],"Messages":[]}', 400, "request_invalid"
+        b'{"model":"smollm2","messages":[{"role":"user","content":"a"}],"Messages":[]}',
+        400,
+        "request_invalid",
     ),
     "NaN": (with_()[:-1] + b', "temperature": NaN}', 400, "request_invalid"),
     "an integer beyond 2^53": (with_(seed=2**60), 400, "request_invalid"),
@@ -45,7 +47,9 @@ BAD: dict[str, tuple[bytes, int, str]] = {
     "an unknown part": (part("hologram", hologram=CANARY), 400, "request_invalid"),
     "remote media": (part("image_url", image_url={"url": f"http://{CANARY}/x.png"}), 400, "request_invalid"),
     "an unscannable part": (
-        part("image_url", image_url={"url": "data:image/png;base64,iVBORw0KGgo="}), 403, "policy_denied"
+        part("image_url", image_url={"url": "data:image/png;base64,iVBORw0KGgo="}),
+        403,
+        "policy_denied",
     ),
     "an unknown model": (with_(model=CANARY), 404, "model_unknown"),
     "a model in other letters": (with_(model="SmolLM2"), 404, "model_unknown"),
@@ -54,7 +58,9 @@ BAD: dict[str, tuple[bytes, int, str]] = {
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_bad_bodies_are_refused_without_an_echo(name: str, program: Program, upstream: EchoUpstream) -> None:
+async def test_bad_bodies_are_refused_without_an_echo(
+    name: str, program: Program, upstream: EchoUpstream
+) -> None:
     body, status, code = BAD[name]
     before = len(upstream.bodies)
     answer = await program.post(body)
@@ -86,9 +92,12 @@ async def test_other_routes_are_refused_and_not_forwarded(
     from yarl import URL
 
     before = upstream.connections
-    async with aiohttp.ClientSession() as session, session.post(
-        URL(program.url + path, encoded=True), data=with_(), headers={"Content-Type": "application/json"}
-    ) as answer:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(
+            URL(program.url + path, encoded=True), data=with_(), headers={"Content-Type": "application/json"}
+        ) as answer,
+    ):
         assert answer.status == status
         assert json.loads(await answer.read())["error"]["code"] == code
     assert upstream.connections <= before + 1  # the proxy's own look for models may come in between
@@ -105,7 +114,12 @@ async def test_a_wrong_key_is_unauthenticated(key: str, program: Program, upstre
 async def test_no_header_of_the_caller_identifies_anybody_or_reaches_the_model(
     program: Program, upstream: EchoUpstream
 ) -> None:
-    claims = {"X-Forwarded-User": CANARY, "X-User-Groups": "finance", "OpenAI-Organization": CANARY, "Cookie": CANARY}
+    claims = {
+        "X-Forwarded-User": CANARY,
+        "X-User-Groups": "finance",
+        "OpenAI-Organization": CANARY,
+        "Cookie": CANARY,
+    }
     answer = await program.post(with_(model="smollm2-finance"), "engineering", **claims)
     assert answer.error["code"] == "policy_denied"
     assert (await program.post(with_(), "engineering", **claims)).status == 200

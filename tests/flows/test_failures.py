@@ -135,8 +135,11 @@ async def test_a_client_that_leaves_ends_the_models_work_within_a_second(tmp_pat
 async def test_a_full_spool_refuses_before_the_model_is_asked(tmp_path: Path) -> None:
     async with (
         EchoUpstream.listening() as upstream,
-        running(tmp_path, upstream.url, feedback={"spool_bytes": 65536, "outlet": "otlp_http",
-                                                  "endpoint": "http://127.0.0.1:9"}) as program,
+        running(
+            tmp_path,
+            upstream.url,
+            feedback={"spool_bytes": 65536, "outlet": "otlp_http", "endpoint": "http://127.0.0.1:9"},
+        ) as program,
     ):
         answers = [await program.post({**BODY, "temperature": n / 100}) for n in range(60)]
         refused = [answer for answer in answers if answer.status == 503]
@@ -167,7 +170,9 @@ async def test_killed_in_the_middle_an_exchange_is_found_again_as_aborted(tmp_pa
         assert [line["status"] for line in lines].count("aborted") == 1
 
 
-async def test_a_policy_that_does_not_compile_refuses_to_start_and_keeps_a_running_proxy(tmp_path: Path) -> None:
+async def test_a_policy_that_does_not_compile_refuses_to_start_and_keeps_a_running_proxy(
+    tmp_path: Path,
+) -> None:
     import shutil
 
     policies = tmp_path / "policies"
@@ -188,9 +193,7 @@ async def test_a_policy_that_does_not_compile_refuses_to_start_and_keeps_a_runni
         assert "broken.rego" in state["problem"]
         assert state["revision"] == before
         assert (await program.post(BODY)).status == 200
-    async with running(
-        tmp_path, upstream.url, ready=False, hard_rules={"policies": "policies"}
-    ) as refused:
+    async with running(tmp_path, upstream.url, ready=False, hard_rules={"policies": "policies"}) as refused:
         assert await refused.process.wait() == 2
         await asyncio.sleep(0.1)
         assert any("broken.rego:3" in line or "broken.rego:" in line for line in refused.said)

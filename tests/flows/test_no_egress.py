@@ -35,6 +35,11 @@ def test_a_look_up_of_a_name_is_seen() -> None:
     assert any(packet.port == DNS for packet in seen)
 
 
+def test_a_question_to_a_resolver_on_loopback_is_seen_for_it_would_ask_on() -> None:
+    code = "import socket; socket.socket(type=socket.SOCK_DGRAM).sendto(b'who', ('127.0.0.53', 53))"
+    assert python(code).packets == (Packet("127.0.0.53", UDP, DNS),)
+
+
 def test_an_attempt_of_a_grandchild_is_seen() -> None:
     attempt = f"import socket; socket.create_connection(('{V4}', 443), timeout=0.2)"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {attempt!r}])"
@@ -68,9 +73,14 @@ def test_the_input_and_the_code_of_a_command_are_its_own() -> None:
     assert (outcome.code, outcome.stdout.strip()) == (3, b"HELLO")
 
 
-def test_a_command_without_a_namespace_is_an_error_and_no_clean_result() -> None:
-    with pytest.raises((RuntimeError, OSError)):
+def test_without_unshare_there_is_an_error_and_no_clean_result() -> None:
+    with pytest.raises(FileNotFoundError):
         run_alone(["true"], seconds=5, environ={"PATH": "/nowhere"})
+
+
+def test_without_a_report_from_inside_there_is_an_error_and_no_clean_result() -> None:
+    with pytest.raises(RuntimeError, match="no network namespace"):
+        run_alone(["true"], seconds=5, environ={**os.environ, "PYTHONHOME": "/nowhere"})
 
 
 @pytest.mark.parametrize("raw", [b"", b"\x45", bytes(19)])

@@ -7,7 +7,7 @@ import pytest
 
 from load import plan
 from load.corpus import Question, question
-from load.driver import Target, TooSlow, WrongAnswer, fresh, pace, same, saturate, stream
+from load.driver import CALLERS, Target, TooSlow, WrongAnswer, fresh, pace, same, saturate, stream
 
 
 async def test_a_closed_loop_counts_every_request_and_its_processor_time(bare: Target) -> None:
@@ -21,6 +21,13 @@ async def test_a_closed_loop_counts_every_request_and_its_processor_time(bare: T
 async def test_a_closed_loop_is_bounded_in_number(bare: Target) -> None:
     ran = await saturate(bare, question(300), fresh(1), 5.0, most=40)
     assert 40 <= ran.requests <= 40 + 16
+    assert ran.seconds < 4
+
+
+async def test_every_answer_is_counted_once() -> None:
+    async with server(http(b'{"content": "[[bcdf]]"}'), pause_s=0.1) as slow:
+        ran = await saturate(slow, SHORT, lambda: "bcdf", seconds=0.05)
+    assert ran.requests == CALLERS
 
 
 async def test_an_open_loop_asks_at_its_rate(direct: Target) -> None:

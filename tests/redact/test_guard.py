@@ -17,7 +17,7 @@ WORDS = st.sampled_from(
     [
         "jane@example.com", "4111 1111 1111 1111", "Jane Doe", "Jane", "Doe", "4111", "Dr.", "J.", ISSUED,
         "the card is", "write to", "plain words here", "done.", "well,", "first:", "Really!", "**bold.**",
-        "x" * 70, "。", "7.", "<PERSON_0123456789abcdef>",
+        "x" * 70, "。", "7.", "[PERSON_0123456789abcdef]",
     ]
 )  # fmt: skip
 ANSWERS = st.lists(st.tuples(WORDS, st.sampled_from([" ", " ", " ", "\n", "\n\n"])), max_size=40).map(
@@ -228,6 +228,16 @@ def test_a_long_entity_that_crosses_a_forced_cut_is_one_finding() -> None:
     assert [play.guard._leaks.original(one) for one in play.guard._leaks] == [mail]
 
 
+def test_a_finding_that_runs_on_past_a_forced_window_opens_the_next() -> None:
+    guarded = guard()
+    guarded.feed("Word " * 40)
+    [emit] = guarded.settle([Span(80, 160, "PERSON", 1.0)])
+    assert emit == Emit(CleanText("Word " * 16))
+    [ask] = guarded.finish()
+    assert isinstance(ask, Ask)
+    assert ask.window == "Word " * 24
+
+
 def test_a_window_ends_at_its_bound_whatever_comes_behind() -> None:
     text = "Word " * 36 + "done. " + "Word " * 36
     assert max(map(len, windows(text))) == 160
@@ -283,13 +293,13 @@ def test_the_callers_own_pseudonyms_are_not_findings_but_the_words_beside_them_a
 
 def test_marks_beside_the_callers_own_pseudonym_are_no_finding() -> None:
     guarded = guard()
-    guarded.feed(f"mail {ISSUED}! now. ")
-    [emit] = guarded.settle([Span(4, 5 + len(ISSUED) + 1, "PERSON", 1.0)])
-    assert emit == Emit(CleanText(f"mail {ISSUED}! now. "))
+    guarded.feed(f"mail {ISSUED} - now. ")
+    [emit] = guarded.settle([Span(4, 5 + len(ISSUED) + 2, "PERSON", 1.0)])
+    assert emit == Emit(CleanText(f"mail {ISSUED} - now. "))
 
 
 def test_a_pseudonym_that_was_not_issued_for_the_prompt_protects_nothing() -> None:
-    text = "see <PERSON_0123456789abcdef> now. "
+    text = "see [PERSON_0123456789abcdef] now. "
     guarded = guard()
     guarded.feed(text)
     [emit] = guarded.settle([Span(4, 29, "PERSON", 1.0)])
@@ -349,7 +359,7 @@ def test_a_character_costs_microseconds() -> None:
     assert (time.perf_counter() - started) / len(text) < 30e-6
 
 
-@example("<PERSON_0123456789abcdef>")
+@example("[PERSON_0123456789abcdef]")
 @given(st.text())
 def test_conceal_replaces_every_finding_of_a_whole_text(text: str) -> None:
     issued, leaks = vault(), vault("leaks")

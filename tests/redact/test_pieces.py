@@ -1,3 +1,4 @@
+import time
 from itertools import pairwise
 
 import pytest
@@ -71,6 +72,26 @@ def test_findings_inside_a_piece_do_not_grow() -> None:
     assert rejoin(text, pieces(text), [[Span(6, 22, "EMAIL_ADDRESS", 1.0)]]) == [
         Span(6, 22, "EMAIL_ADDRESS", 1.0)
     ]
+
+
+def test_a_finding_in_a_word_that_a_seam_cuts_takes_the_whole_word() -> None:
+    text = "see " + "x" * 150 + "@example." + "y" * 400 + " end"
+    cut = pieces(text, size=200, overlap=64)
+    assert len(cut) > 2
+    spans = [[Span(4, 160, "X", 1.0)], *([] for _ in cut[1:])]
+    [found] = rejoin(text, cut, spans)
+    assert text[found.start : found.end] == text[4:-4]
+    [found] = rejoin(text, cut, [*([] for _ in cut[1:]), [Span(3, 5, "X", 1.0)]])
+    assert (found.start, found.end) == (4, cut[-1].start + 5)
+
+
+def test_a_text_of_one_word_is_rejoined_in_time() -> None:
+    text = "a@b.co," * 50_000
+    cut = pieces(text)
+    spans = [[Span(at, at + 6, "X", 1.0) for at in range(0, len(piece.text) - 6, 7)] for piece in cut]
+    started = time.perf_counter()
+    assert merge(rejoin(text, cut, spans)) == (Span(0, len(text), "X", 1.0),)
+    assert time.perf_counter() - started < 3.0  # 0.2 on a quiet machine
 
 
 @pytest.mark.parametrize("text", ["", "short", "x" * PIECE_CHARS])

@@ -53,7 +53,7 @@ def test_no_finding_stays_in_the_text(text: str) -> None:
 
 def test_every_pseudonym_in_clean_text_was_issued_here_whatever_the_caller_typed() -> None:
     names = vault()
-    clean = redact(f"{ISSUED} <PERSON_0123456789abcdef> jane@example.com", (), names, PLAN)
+    clean = redact(f"{ISSUED} [PERSON_0123456789abcdef] jane@example.com", (), names, PLAN)
     assert all(match[0] in names for match in PSEUDONYM.finditer(clean))
     assert ISSUED not in clean
     assert clean.endswith("jane@example.com")
@@ -91,11 +91,11 @@ def test_a_look_alike_inside_a_finding_belongs_to_the_finding() -> None:
     text = f"a{ISSUED}b"
     clean = redact(text, [Span(0, len(text), "PERSON", 0.5)], names, PLAN)
     assert PSEUDONYM.fullmatch(clean)
-    assert clean.startswith("<PERSON_")
+    assert clean.startswith("[PERSON_")
     assert restore_text(names, clean) == text
 
 
 def test_text_without_findings_is_the_same_text() -> None:
     names = vault()
-    assert redact("nothing to see < here >", (), names, PLAN) == "nothing to see < here >"
+    assert redact("nothing to see [ here ]", (), names, PLAN) == "nothing to see [ here ]"
     assert len(names) == 0

@@ -2,7 +2,7 @@ import json
 import time
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.redact.redactor import redact
@@ -30,28 +30,11 @@ def test_however_the_stream_is_cut_the_same_comes_out(cut: tuple[str, list[str]]
     assert streamed(names, pieces) == text.replace(ISSUED, "jane@example.com")
 
 
-@given(cut_texts())
-@example(("\\\\u003c", ["\\", "\\u003c"]))
-def test_however_escaped_json_is_cut_the_same_comes_out(cut: tuple[str, list[str]]) -> None:
-    text, pieces = cut
-    names = issued('a"b\\c\n@example.com')
-    assert streamed(names, pieces, json_escaped=True) == streamed(names, [text], json_escaped=True)
-
-
 @given(TEXTS)
-@pytest.mark.parametrize("brackets", [("<", ">"), ("\\u003c", "\\u003e"), ("\\u003C", "\\u003E")])
-def test_originals_go_into_json_strings_as_json(brackets: tuple[str, str], text: str) -> None:
+def test_originals_go_into_json_strings_as_json(text: str) -> None:
     names = vault()
     inside = json.dumps(redact(text, found_in(text), names, PLAN))[1:-1]
-    escaped = inside.replace("<", brackets[0]).replace(">", brackets[1])
-    assert json.loads(f'"{restore_text(names, escaped, json_escaped=True)}"') == text
-
-
-def test_an_escaped_backslash_before_u003c_is_no_bracket() -> None:
-    names = issued()
-    inside = "\\\\u003c" + ISSUED[1:-1] + "\\u003e"
-    assert restore_text(names, inside, json_escaped=True) == inside
-    assert streamed(names, list(inside), json_escaped=True) == inside
+    assert json.loads(f'"{streamed(names, list(inside), json_escaped=True)}"') == text
 
 
 def test_quotes_backslashes_and_line_ends_are_escaped_on_the_way() -> None:
@@ -70,7 +53,7 @@ def test_a_beginning_of_an_issued_pseudonym_is_held_back(end: int) -> None:
 
 @pytest.mark.parametrize(
     "tail",
-    ["<EMAIL_ADDRESS_f", "<P", "< ", "<EMAIL_ADDRESSES", "<b>", "a<b", "<EMAIL_ADDRESS_0123456789abcdef"],
+    ["[EMAIL_ADDRESS_f", "[P", "[ ", "[EMAIL_ADDRESSES", "[b]", "a[b", "[EMAIL_ADDRESS_0123456789abcdef"],
 )
 def test_what_cannot_become_an_issued_pseudonym_is_not_held_back(tail: str) -> None:
     assert not ISSUED.startswith(tail)
@@ -81,7 +64,7 @@ def test_nothing_is_held_back_when_nothing_can_be_given_back() -> None:
     one_way = vault()
     one_way.issue("EMAIL_ADDRESS", "jane@example.com", restore=False)
     for names in (vault(), one_way):
-        assert RestoringWindow(names).feed("to <EMAIL_ADDRESS_") == "to <EMAIL_ADDRESS_"
+        assert RestoringWindow(names).feed("to [EMAIL_ADDRESS_") == "to [EMAIL_ADDRESS_"
         assert restore_text(names, ISSUED) == ISSUED
 
 
@@ -104,7 +87,7 @@ def test_restored_words_are_not_looked_at_again() -> None:
     assert restore_text(names, literal) == ISSUED
 
 
-@given(st.lists(st.sampled_from(["<", "<<", ISSUED, ISSUED[:5]])))
+@given(st.lists(st.sampled_from(["[", "[[", ISSUED, ISSUED[:5]])))
 def test_a_false_start_does_not_hide_a_pseudonym(parts: list[str]) -> None:
     text = "".join(parts)
     assert streamed(issued(), list(text)) == text.replace(ISSUED, "jane@example.com")
@@ -112,7 +95,7 @@ def test_a_false_start_does_not_hide_a_pseudonym(parts: list[str]) -> None:
 
 def test_a_character_costs_microseconds() -> None:
     window = RestoringWindow(issued(*(f"u{number}@example.com" for number in range(1000))))
-    text = "some < plain text of a model " * 300
+    text = "some [ plain text of a model " * 300
     started = time.perf_counter()
     for character in text:
         window.feed(character)

@@ -95,7 +95,7 @@ def test_keys_of_any_length_from_16_bytes_are_taken() -> None:
         vault(key=bytes(15))
 
 
-@pytest.mark.parametrize("kind", ["", "person", "A B", "A<", "A>", "_A", "A" * 41, "É"])
+@pytest.mark.parametrize("kind", ["", "person", "A B", "A[", "A]", "_A", "A" * 41, "É"])
 def test_a_kind_that_would_break_the_shape_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match="kind"):
         vault().issue(kind, "x")

@@ -45,8 +45,8 @@ FINDINGS = [
     "4111 ",
 ]
 GAPS = [" ", "  ", "\n", "\n\n", ". ", ", ", ": ", "! ", "\u3002", "7", "@", ".", '"', "Dr", "J"]
-LOOK_ALIKES = [ISSUED, ISSUED[:-1], ISSUED[1:], "<PERSON_0123456789abcdef>", "<LITERAL_0123456789abcdef>"]
-FRAGMENTS = ["<", ">", "<EMAIL_ADDRESS_", "_0123456789abcdef>", "\\", "\\u003c", "\\u003e"]
+LOOK_ALIKES = [ISSUED, ISSUED[:-1], ISSUED[1:], "[PERSON_0123456789abcdef]", "[LITERAL_0123456789abcdef]"]
+FRAGMENTS = ["[", "]", "[EMAIL_ADDRESS_", "_0123456789abcdef]", "\\", "\\u003c", "\\u003e"]
 PROSE = ["the card", "write to", "plain words here", "é", "😀"]
 PARTS = st.sampled_from([*FINDINGS, *GAPS, *LOOK_ALIKES, *FRAGMENTS, *PROSE])
 TEXTS = st.lists(st.one_of(PARTS, st.text(max_size=4)), max_size=24).map("".join)

@@ -17,6 +17,7 @@ from aiohttp.web import BaseRequest, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
 from proxy.settings import Limits
+from proxy.web.front_connection import Posture
 from proxy.web.front_lobby import Crowd, new_id, peer_of
 from tests.web.fakes_front import QUICK, body_of, get, header_of, heard, house, request, status_of, talk
 
@@ -199,6 +200,54 @@ async def an_answer_that_nobody_takes_does_not_hold_its_connection_for_ever() ->
         writer.transport.abort()
 
 
+@scenario
+async def an_answer_that_ended_before_all_of_it_was_taken_is_not_waited_for_either() -> None:
+    """It fits into our buffer: nothing is paused, its exchange is over, the connection only has to go."""
+
+    async def fits(asked: BaseRequest, _request_id: str) -> StreamResponse:
+        assert asked.transport is not None
+        asked.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        return web.Response(body=b"x" * 60_000)
+
+    async with house(get("/fits", fits), limits=QUICK, idle_s=30.0) as there:
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(deaf, (there.host, there.port))
+        deaf.send(b"GET /fits HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        await asyncio.sleep(0.15)
+        crowd = there.front._lobby.crowd.members
+        assert [member._look() for member in crowd] == [Posture.LEAVING]
+        for _ in range(60):
+            await asyncio.sleep(0.05 if crowd else 0)
+        assert not crowd
+        deaf.close()
+
+
+@scenario
+async def a_head_that_is_too_long_behind_a_running_stream_ends_it_without_a_word_in_it() -> None:
+    cancelled = asyncio.Event()
+
+    async def quiet(asked: BaseRequest, _request_id: str) -> StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(asked)
+        await response.write(b"one")
+        try:
+            await asyncio.sleep(30)
+        finally:
+            cancelled.set()
+        return response
+
+    async with house(get("/quiet", quiet), header_bytes=1000) as there:
+        reader, writer = await asyncio.open_connection(there.host, there.port)
+        writer.write(b"GET /quiet HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert status_of(await heard(reader, pause=0.05)) == 200
+        writer.write(b"GET / HTTP/1.1\r\n" + b"".join(b"X: %s\r\n" % (b"y" * 900) for _ in range(6)))
+        assert (await seconds_until_end(reader))[1] == b""
+        await asyncio.wait_for(cancelled.wait(), 1)
+        writer.close()
+
+
 # -- callers that go away
 
 
@@ -249,6 +298,38 @@ async def a_caller_that_hangs_up_while_sending_its_body_leaves_no_exchange_behin
         assert there.front._running == 0
         assert there.bodies == []
         assert there.log == []
+
+
+@scenario
+async def a_caller_that_hangs_up_while_it_is_written_to_is_no_fault_of_ours() -> None:
+    """Some of the answer is still in our buffer, so the handler learns of it by writing."""
+    ended = asyncio.Event()
+
+    async def chatty(asked: BaseRequest, _request_id: str) -> StreamResponse:
+        assert asked.transport is not None
+        asked.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        response = web.StreamResponse()
+        await response.prepare(asked)
+        try:
+            await response.write(b"x" * 50_000)
+            while True:
+                await asyncio.sleep(0.02)
+                await response.write(b"x")
+        except ConnectionError:
+            ended.set()
+            raise
+
+    async with house(get("/chatty", chatty)) as there:
+        deaf = socket.socket()
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(deaf, (there.host, there.port))
+        deaf.send(b"GET /chatty HTTP/1.1\r\nHost: a\r\n\r\n")
+        await asyncio.sleep(0.1)
+        deaf.shutdown(socket.SHUT_WR)
+        await asyncio.wait_for(ended.wait(), 2)
+        assert there.log == []
+        deaf.close()
 
 
 # -- crowds

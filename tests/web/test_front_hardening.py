@@ -85,12 +85,13 @@ async def test_what_two_readers_could_read_differently_is_refused_and_closed(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         async with house() as there:
-            answer = await talk(there, raw + NEXT)
-    assert status_of(answer) == 400
-    assert answer.startswith(b"HTTP/1.1 ")
-    assert header_of(answer, "connection") == "close"
-    assert answer.count(b"HTTP/1.1 ") == 1, "nothing after it may be taken for a request"
-    assert {*body_of(answer)} <= {"code", "door", "reason", "id"}
+            answers = [await talk(there, raw), await talk(there, raw + NEXT)]
+    for answer in answers:
+        assert status_of(answer) == 400
+        assert answer.startswith(b"HTTP/1.1 ")
+        assert header_of(answer, "connection") == "close"
+        assert answer.count(b"HTTP/1.1 ") == 1, "nothing after it may be taken for a request"
+        assert {*body_of(answer)} <= {"code", "door", "reason", "id"}
     assert there.bodies == []
     assert caplog.text == ""
 
@@ -170,6 +171,13 @@ async def test_a_whole_head_that_comes_at_once_has_the_same_bound() -> None:
         assert status_of(await talk(there, b"GET /hello HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n")) == 400
         fewer = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 4000) for number in range(3))
         assert status_of(await talk(there, b"GET /hello HTTP/1.1\r\nHost: a\r\n" + fewer + b"\r\n")) == 200
+
+
+async def test_a_head_may_have_so_many_lines_and_no_more() -> None:
+    async with house(headers=10) as there:
+        for lines, status in [(9, 200), (10, 400)]:
+            head = b"GET /hello HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * lines
+            assert status_of(await talk(there, head + b"\r\n")) == status
 
 
 async def test_headers_that_are_not_plain_text_reach_nothing() -> None:

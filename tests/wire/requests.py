@@ -1,4 +1,4 @@
-"""Bodies for the tests of this folder, and every string that stands in one, found by another way than the code's."""
+"""Bodies for the tests of this folder, and their strings, found by another way than the code's."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,9 @@ def chat(*messages: dict[str, Any], **fields: Any) -> dict[str, Any]:
 
 def read(body: Any, limits: Limits = LIMITS) -> Exchange:
     """As the door does it, through bytes."""
-    return parse(strict_json.loads(orjson.dumps(body), depth=limits.json_depth), exchange_id="x-1", limits=limits)
+    return parse(
+        strict_json.loads(orjson.dumps(body), depth=limits.json_depth), exchange_id="x-1", limits=limits
+    )
 
 
 def user(content: Any) -> dict[str, Any]:
@@ -31,7 +33,7 @@ def call(arguments: str, name: str = "find", call_id: str = "call_1") -> dict[st
     return {"role": "assistant", "tool_calls": [{"id": call_id, "type": "function", "function": function}]}
 
 
-def tool(name: str = "find", **function: Any) -> dict[str, Any]:
+def tool(name: str = "find", /, **function: Any) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, **function}}
 
 

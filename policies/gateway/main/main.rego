@@ -20,8 +20,6 @@ default decision := {
 	"obligations": {},
 }
 
-# METADATA
-# entrypoint: true
 decision := {
 	"action": action,
 	"findings": findings,
@@ -42,9 +40,13 @@ action := "block" if {
 	"block" in _actions
 } else := "redact" if {
 	"redact" in _actions
-	_actions - {"redact", "allow"} == set()
+	every word in _actions {
+		word in {"allow", "redact"}
+	}
 } else := "allow" if {
-	_actions - {"allow"} == set()
+	every word in _actions {
+		word == "allow"
+	}
 }
 
 # A finding without an action is as unknown as one with a wrong action.

@@ -20,7 +20,10 @@ findings contains soft.excuse(rule) if {
 	soft.excused(rule, _verdicts)
 }
 
-_asked := [rule | some rule in data.gateway.config.soft_rules.rules; rule.side == "prompt"]
+_asked contains rule if {
+	some rule in data.gateway.config.soft_rules.rules
+	rule.side == "prompt"
+}
 
 _good(rule) if soft.passes(rule, _verdicts)
 

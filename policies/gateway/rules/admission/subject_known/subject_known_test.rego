@@ -1,0 +1,24 @@
+package gateway.rules.admission.subject_known_test
+
+import data.gateway.lib.samples_test as samples
+import data.gateway.rules.admission.subject_known
+
+test_a_known_subject_passes if count(subject_known.findings) == 0 with input as samples.admission
+
+test_an_empty_input_is_blocked if count(subject_known.findings) == 1 with input as {}
+
+test_each_part_of_who_is_asking_is_needed if {
+	every change in [
+		{"subject": {"id": ""}},
+		{"subject": {"id": 7}},
+		{"subject": {"tenant": ""}},
+		{"subject": {"groups": [1]}},
+		{"subject": {"groups": null}},
+		{"subject": {"clearances": [null]}},
+		{"actor": {"id": ""}},
+		{"actor": null},
+		{"identity": {"method": "header"}},
+	] {
+		count(subject_known.findings) == 1 with input as samples.changed(samples.admission, change)
+	}
+}

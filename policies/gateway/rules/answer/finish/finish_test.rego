@@ -1,0 +1,24 @@
+package gateway.rules.answer.finish_test
+
+import data.gateway.lib.samples_test as samples
+import data.gateway.rules.answer.finish
+
+test_a_known_end_passes if count(finish.findings) == 0 with input as samples.answer
+
+test_an_answer_that_goes_on_passes if {
+	count(finish.findings) == 0 with input as samples.changed(samples.answer, {"answer": {"final": false, "finish": {}}})
+}
+
+test_an_unknown_reason_is_blocked if {
+	count(finish.findings) == 1 with input as samples.changed(samples.answer, {"answer": {"finish": {"0": "abort"}}})
+}
+
+test_one_unknown_reason_among_known_ones_is_blocked if {
+	count(finish.findings) == 1 with input as samples.changed(samples.answer, {"answer": {"finish": {"1": "abort"}}})
+}
+
+test_an_end_without_a_reason_is_blocked if {
+	count(finish.findings) == 1 with input as object.union(samples.base, {"answer": {"final": true, "finish": {}}})
+}
+
+test_an_empty_input_is_blocked if count(finish.findings) == 1 with input as {}
