@@ -17,6 +17,7 @@ from proxy.conductor import Conductor, Doors, House, ModelRoute
 from proxy.edges.clock import SystemClock
 from proxy.edges.identity import Identities
 from proxy.edges.journal import SpoolJournal
+from proxy.edges.judge_wanted import check_judge
 from proxy.edges.judges import open_judge
 from proxy.edges.key_file import pseudonym_key
 from proxy.edges.log import Log, start_log
@@ -60,6 +61,7 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
         key = await asyncio.to_thread(pseudonym_key, settings.redaction.key_file, settings.state)
         identities = await asyncio.to_thread(Identities.read, settings.identity, clock)
         policies = await stack.enter_async_context(open_policies(settings.hard_rules, settings.state, log))
+        await asyncio.to_thread(check_judge, settings)
         recogniser = await stack.enter_async_context(open_recogniser(settings.redaction))
         judge = await stack.enter_async_context(open_judge(settings.soft_rules))
         upstreams = Upstreams(settings.upstreams, settings.limits, ChatReader)
@@ -88,7 +90,11 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
             settings.redaction.window_chars,
         )
         door = OpenAiDoor(Conductor(house), identities, settings.limits, clock)
-        admin = Admin(_checks(upstreams, journal, settings.feedback.spool_bytes), metrics.render, lambda: _about(policies))
+        admin = Admin(
+            _checks(upstreams, journal, settings.feedback.spool_bytes),
+            metrics.render,
+            lambda: _about(policies),
+        )
         yield Gate(
             callers=Front(door.routes(), settings.limits, error_body, log.event),
             admin=Front(admin.routes(), settings.limits, error_body, log.event),
@@ -175,7 +181,9 @@ def _gauges(metrics: Metrics, journal: SpoolJournal, policies: LivePolicies) -> 
         "sluicegate_spool_bytes", "Recorded and not yet delivered.", lambda: journal.status().backlog_bytes
     )
     metrics.gauge(
-        "sluicegate_spool_behind_seconds", "How far the slowest outlet is behind.", lambda: journal.status().behind_s
+        "sluicegate_spool_behind_seconds",
+        "How far the slowest outlet is behind.",
+        lambda: journal.status().behind_s,
     )
     metrics.gauge("sluicegate_open_exchanges", "Running now.", lambda: journal.status().open_exchanges)
     metrics.gauge(

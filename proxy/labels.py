@@ -13,7 +13,7 @@ from typing import Final
 from proxy.errors import EngineUnavailable, RequestInvalid, RequestTooLarge
 from proxy.exchange import Document, Exchange, Json, Path, Segment
 from proxy.wire import tree
-from proxy.wire.fences import MOST, Fence, claims_an_id, find_fences
+from proxy.wire.fences import MOST, Fence, claims_an_id, find_fences, may_open
 
 FIELD: Final = "documents"
 
@@ -53,6 +53,8 @@ def find_documents(exchange: Exchange) -> Exchange:
     Where one document claims several ids it is listed under each of them, so that the strictest label counts.
     """
     found = _find(exchange)
+    if not found and not exchange.documents:
+        return exchange
     return replace(exchange, documents=_documents(exchange, found, _names(found)))
 
 
@@ -101,9 +103,10 @@ def _find(exchange: Exchange) -> list[_Found]:
     """Entries first, then fences in the order in which they open."""
     entries = enumerate(exchange.body.get(FIELD, ()))
     found = [_Found(_claimed(entry), entry=index) for index, entry in entries]
-    numbered = ((index, one) for index, one in enumerate(exchange.segments) if not one.key)
-    for _, group in groupby(numbered, key=lambda pair: _message_of(pair[1].path)):
-        found.extend(_fenced(list(group)))
+    if any(may_open(one.text) for one in exchange.segments):
+        numbered = ((index, one) for index, one in enumerate(exchange.segments) if not one.key)
+        for _, group in groupby(numbered, key=lambda pair: _message_of(pair[1].path)):
+            found.extend(_fenced(list(group)))
     if len(found) > DOCUMENTS:
         raise RequestTooLarge(f"The request holds more than {DOCUMENTS} documents.")
     for name in {name for one in found for name in one.claimed}:

@@ -211,9 +211,7 @@ def _plan(value: Json) -> KindPlan:
 
 def _withhold(value: Json) -> Withhold:
     document, notice = _fields(value, "document", "notice")
-    if type(document) is not str:
-        raise TypeError("a document is named by a string")
-    return Withhold(document, _one_of(notice, True, False))
+    return Withhold(_name(document), _one_of(notice, True, False))
 
 
 def _soft(value: Json) -> SoftAsk:
@@ -233,7 +231,7 @@ def _soft(value: Json) -> SoftAsk:
 _READERS: dict[str, Callable[[Json], dict[str, Json]]] = {
     "redact": _redact,
     "withhold": lambda items: {"withhold": tuple(map(_withhold, _list(items)))},
-    "strip_tools": lambda items: {"strip_tools": tuple(map(_text, _list(items)))},
+    "strip_tools": lambda items: {"strip_tools": tuple(map(_name, _list(items)))},
     "soft": lambda items: {"soft": tuple(map(_soft, _list(items)))},
     "max_tokens": lambda cap: {"max_tokens": _positive(cap)},
     "no_mirror": lambda flag: {"no_mirror": _one_of(flag, True)},
@@ -260,10 +258,17 @@ def _list(value: Json) -> list[Json]:
     return value
 
 
-def _text(value: Json) -> str:
-    if type(value) is not str or not value:
-        raise TypeError("not a text")
+def _name(value: Json) -> str:
+    """As the caller chose it, so it may be empty."""
+    if type(value) is not str:
+        raise TypeError("not a name")
     return value
+
+
+def _text(value: Json) -> str:
+    if not _name(value):
+        raise ValueError("empty")
+    return _name(value)
 
 
 def _unit(value: Json) -> float:

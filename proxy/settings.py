@@ -107,12 +107,15 @@ class Redaction:
     key_file: Path | None = None  # of the pseudonyms; none: made once under the state directory
 
 
+SoftMethod = Literal["answer", "json", "description"]
+
+
 @dataclass(frozen=True, slots=True)
 class SoftRules:
     """The judge: a chat model behind an OpenAI-compatible server, or a TGI server."""
 
     judge: Literal["none", "openai", "tgi"] = "none"
-    method: Literal["answer", "json", "description"] = "answer"  # how `openai` asks: docs/soft-rules.md
+    method: SoftMethod = "answer"  # how `openai` asks: docs/soft-rules.md
     url: str = ""
     model: str = ""
     key_file: Path | None = None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from proxy import record
+from proxy.edges import journal_reading
 from proxy.edges.journal import SpoolJournal
 from proxy.edges.log import Log
 from proxy.exchange import CleanText, Identity, Lane, Subject, Usage
@@ -77,6 +78,30 @@ async def write(journal: SpoolJournal, exchange_id: str, mirrored: Mapping[str, 
     one = summary(exchange_id)
     ticket = await journal.open(exchange_id, record.opened(one))
     await ticket.close(record.decision_log(one), mirrored or a_record(exchange_id))
+
+
+def decisions_of(state: Path) -> list[dict[str, Any]]:
+    return [
+        document
+        for path in journal_reading.decision_files(state)
+        for document in journal_reading.decisions(path)
+    ]
+
+
+def records_of(state: Path) -> list[str]:
+    return [one["attributes"]["sluicegate.record.id"] for one in journal_reading.records(state)]
+
+
+async def decided(state: Path) -> list[dict[str, Any]]:
+    return await asyncio.to_thread(decisions_of, state)
+
+
+async def mirrored(state: Path) -> list[str]:
+    return await asyncio.to_thread(records_of, state)
+
+
+async def problems(state: Path) -> list[str]:
+    return (await asyncio.to_thread(journal_reading.verify, state)).problems
 
 
 @asynccontextmanager

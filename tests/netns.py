@@ -81,7 +81,11 @@ def run_alone(
     finally:
         os.close(tell)
     with open(told, "rb") as report, process:
-        out, err = process.communicate(stdin, timeout=seconds + 20)
+        try:
+            out, err = process.communicate(stdin, timeout=seconds + 20)
+        except subprocess.TimeoutExpired:
+            process.kill()  # the inside did not end what it started: it is not the command that is slow
+            raise
         document = report.read()
     if not document:
         raise RuntimeError(f"no network namespace: {err.decode(errors='replace')[-500:]}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from proxy.edges.clock import SystemClock
 from proxy.edges.config_file import load
 from proxy.edges.identity import Identities
+from proxy.edges.judge_wanted import check_judge
 from proxy.edges.rego_files import default_policies, read_policies
 from proxy.edges.rego_wasm import EmbeddedEngine
 from proxy.errors import ConfigInvalid
@@ -43,6 +44,7 @@ def _checks(settings: Settings) -> tuple[Callable[[], object], ...]:
     return (
         lambda: Identities.read(settings.identity, SystemClock()),
         lambda: _policies(settings.hard_rules, settings.state),
+        lambda: check_judge(settings),
     )
 
 

@@ -99,7 +99,7 @@ async def carry_private_text(guests: Guests, show: Show) -> None:
     for what, original in (("name", NAME), ("e-mail address", MAIL), ("card number", CARD)):
         show.claim(f"the {what} did not reach the model", original not in received)
     show.claim("the answer has the caller's own words again", MAIL in answer and NAME in answer)
-    show.claim("no pseudonym is left in it", "<EMAIL_ADDRESS_" not in answer)
+    show.claim("no pseudonym is left in it", "[EMAIL_ADDRESS_" not in answer)
 
 
 async def break_soft_rules(guests: Guests, show: Show) -> None:

@@ -61,7 +61,7 @@ class CachedRecogniser:
         return keys
 
     def _plan_hash(self, plan: Sequence[KindPlan]) -> blake2b:
-        """Of the revision and what is looked for. The same tuple comes again and again; a list is never kept."""
+        """Of the revision and the plan. The same tuple comes again and again; a list is never kept."""
         if plan is not self._last_plan:
             hashed = self._base.copy()
             hashed.update(repr(sorted((wanted.kind, wanted.score) for wanted in plan)).encode() + b"\0")

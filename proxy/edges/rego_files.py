@@ -55,7 +55,7 @@ def read_policies(policies: Path) -> PolicyFiles:
     return PolicyFiles(sources, document, _revision(sources, document))
 
 
-def test_sources(policies: Path) -> dict[str, bytes]:
+def rego_tests_of(policies: Path) -> dict[str, bytes]:
     """The Rego tests, by path in the repository."""
     return {
         path.relative_to(policies).as_posix(): path.read_bytes()

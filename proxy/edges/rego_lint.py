@@ -56,7 +56,7 @@ def problems_of(policies: Path, opa: Path) -> Iterator[str]:
 
 def table(rules: list[RuleAbout]) -> str:
     """The rules as a Markdown table, for the repository's README."""
-    rows = ["| phase | rule | strictest action | owner | what it says |", "|---|---|---|---|---|"]
+    rows = ["| phase | rule | action | owner | what it says |", "|---|---|---|---|---|"]
     rows += [
         f"| {one.phase} | `{one.id}` | {one.action} | {one.owner} | {' '.join(one.description.split())} |"
         for one in rules

@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from proxy.edges.opa_command import build_wasm, complaints, lay_out, member, run_opa
-from proxy.edges.rego_files import PolicyFiles, test_sources
+from proxy.edges.rego_files import PolicyFiles, rego_tests_of
 from proxy.edges.rego_machine import RegoMachine, WasmTrap
 from proxy.errors import ConfigInvalid
 from proxy.exchange import Json
@@ -18,7 +18,7 @@ FUEL = 20_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class TestRun:
+class RegoTestRun:
     """`failures`: one line each, with engine, place and name. `coverage`: per cent of lines, in OPA."""
 
     passed: int
@@ -26,9 +26,9 @@ class TestRun:
     coverage: float
 
 
-def run_tests(opa: Path, policies: Path, files: PolicyFiles) -> TestRun:
+def run_tests(opa: Path, policies: Path, files: PolicyFiles) -> RegoTestRun:
     """Blocking, about a second. Raises ConfigInvalid when the tests do not compile."""
-    sources = {**files.sources, **test_sources(policies)}
+    sources = {**files.sources, **rego_tests_of(policies)}
     with tempfile.TemporaryDirectory(prefix="sluicegate-") as name:
         root = lay_out(Path(name), sources, files.document)
         done = run_opa(opa, ["test", "-b", ".", "--format", "json"], root)
@@ -36,7 +36,7 @@ def run_tests(opa: Path, policies: Path, files: PolicyFiles) -> TestRun:
         results = _results(done.stdout, done.stderr)
         failures = [f"opa: {_place(one)}" for one in results if one.get("fail") or one.get("error")]
         failures += _embedded(opa, root, files.document, results)
-    return TestRun(len(results) - len(failures), tuple(failures), _coverage(coverage.stdout))
+    return RegoTestRun(len(results) - len(failures), tuple(failures), _coverage(coverage.stdout))
 
 
 def _results(text: str, complaint: str) -> list[dict[str, Json]]:

@@ -38,7 +38,7 @@ class SpoolFull(Exception):
     """Neither the bound nor the disk has the room that was asked for."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Place:
     """Where an exchange was opened (None: nowhere yet), and whether room is reserved for its close."""
 
@@ -287,10 +287,12 @@ class Spool:
 
     def _free(self) -> int:
         """Of each segment one reservation's length may be left over at its end, so it is not counted."""
-        sizes = [size - HEADER_BYTES for _, size in self._spares]
-        if self._current is not None:
-            sizes.append(self._current.size - self._current.position - self._pending_bytes)
-        return sum(max(0, size - self._sizes.reserve) for size in sizes)
+        reserve, free, current = self._sizes.reserve, 0, self._current
+        for _, size in self._spares:
+            free += size - HEADER_BYTES - reserve
+        if current is not None:
+            free += max(0, current.size - current.position - self._pending_bytes - reserve)
+        return free
 
     def _bounded(self, length: int) -> tuple[Path, int]:
         """A new spare within the bound. Raises SpoolFull, also when the disk has no room."""

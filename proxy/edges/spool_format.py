@@ -86,22 +86,19 @@ def entries(buffer: bytes, previous: bytes, offset: int) -> Iterator[Entry]:
 
 
 def open_payload(exchange_id: str, opened: Mapping[str, Any]) -> bytes:
-    return _lines({"kind": "open", "id": exchange_id}, [orjson.dumps(opened)])
+    return b'{"kind":"open","id":%b}\n%b' % (orjson.dumps(exchange_id), orjson.dumps(opened))
 
 
 def close_payload(
     exchange_id: str, decisions: Sequence[Mapping[str, Any]], record: Mapping[str, Any] | None
 ) -> bytes:
-    documents = [orjson.dumps(decision) for decision in decisions]
-    if record is not None:
-        documents.append(orjson.dumps(record))
-    head = {
-        "kind": "close",
-        "id": exchange_id,
-        "decisions": len(decisions),
-        "record": record is not None,
-    }
-    return _lines(head, documents)
+    head = b'{"kind":"close","id":%b,"decisions":%d,"record":%b}' % (
+        orjson.dumps(exchange_id),
+        len(decisions),
+        b"false" if record is None else b"true",
+    )
+    written = [*decisions] if record is None else [*decisions, record]
+    return b"\n".join((head, *map(orjson.dumps, written)))  # JSON as orjson writes it holds no line feed
 
 
 def documents(payload: bytes, wanted: Literal["decisions", "record"]) -> Sequence[bytes]:
@@ -112,11 +109,6 @@ def documents(payload: bytes, wanted: Literal["decisions", "record"]) -> Sequenc
         return ()
     after = 1 + head["decisions"]
     return lines[1:after] if wanted == "decisions" else lines[after : after + head["record"]]
-
-
-def _lines(head: Mapping[str, Any], lines: Sequence[bytes]) -> bytes:
-    """JSON as orjson writes it holds no line feed."""
-    return b"\n".join((orjson.dumps(head), *lines))
 
 
 def _digest(previous: bytes, payload: bytes) -> bytes:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Literal
+from typing import Final, Literal
 
 from proxy.edges.spool import Place, Spool, SpoolFull
 from proxy.errors import RecordUnavailable
@@ -23,16 +23,22 @@ FULL = "The record spool is full; nothing may pass that cannot be recorded."
 UNWRITABLE = "The record spool cannot be written; nothing may pass that cannot be recorded."
 
 
+Written = asyncio.Future[None]
+"""Awaiting it raises RecordUnavailable. Being cancelled meanwhile does not stop the write."""
+
+NOWHERE: Final = Place()
+
+
 @dataclass(slots=True)
 class Order:
     """Something to write. `lesser`: what to write instead when `payload` finds no room."""
 
     kind: Literal["open", "close", "note", "settled", "collect", "stop"]
-    done: "asyncio.Future[None] | None" = None
     payload: bytes = field(default=b"", repr=False)
-    place: Place = field(default_factory=Place)
+    place: Place = NOWHERE
     lesser: bytes | None = field(default=None, repr=False)
     delivered: int = 0
+    done: Written | None = None
     answered: bool = False
 
 
@@ -55,25 +61,23 @@ class Scribe:
     def start(self) -> None:
         self._thread.start()
 
-    async def open(self, payload: bytes, place: Place) -> None:
-        """Raises RecordUnavailable. Being cancelled does not stop the write."""
-        await self._hand_over(Order("open", payload=payload, place=place))
+    def open(self, payload: bytes, place: Place) -> Written:
+        return self._hand_over(Order("open", payload, place))
 
-    async def close(self, payload: bytes, place: Place, lesser: bytes | None = None) -> None:
-        """Raises RecordUnavailable. Being cancelled does not stop the write."""
-        await self._hand_over(Order("close", payload=payload, place=place, lesser=lesser))
+    def close(self, payload: bytes, place: Place, lesser: bytes | None = None) -> Written:
+        return self._hand_over(Order("close", payload, place, lesser))
 
-    async def note(self, payload: bytes) -> None:
-        """The close of an exchange that an earlier life opened. Raises RecordUnavailable."""
-        await self._hand_over(Order("note", payload=payload))
+    def note(self, payload: bytes) -> Written:
+        """The close of an exchange that an earlier life opened."""
+        return self._hand_over(Order("note", payload))
 
     def abandon(self, payload: bytes, place: Place) -> None:
         """A close that nobody waits for: whoever asked for the open is gone."""
-        self._orders.put(Order("close", payload=payload, place=place))
+        self._orders.put(Order("close", payload, place))
 
-    async def settled(self) -> None:
-        """Wait for everything that was handed over before. Raises RecordUnavailable."""
-        await self._hand_over(Order("settled"))
+    def settled(self) -> Written:
+        """Done when everything is that was handed over before."""
+        return self._hand_over(Order("settled"))
 
     def collect(self, delivered: int) -> None:
         """Everything before this segment has left: delete it when nothing in it is open any more."""
@@ -84,10 +88,10 @@ class Scribe:
         self._orders.put(Order("stop"))
         await asyncio.to_thread(self._thread.join)
 
-    async def _hand_over(self, order: Order) -> None:
-        order.done = self._loop.create_future()
+    def _hand_over(self, order: Order) -> Written:
+        done = order.done = self._loop.create_future()
         self._orders.put(order)
-        await order.done
+        return done
 
     def _work(self) -> None:
         stopped = False
@@ -183,7 +187,7 @@ class Scribe:
         if waiting:
             self._loop.call_soon_threadsafe(self._wake, waiting, problem)
 
-    def _wake(self, waiting: "Sequence[asyncio.Future[None]]", problem: str | None) -> None:
+    def _wake(self, waiting: Sequence[Written], problem: str | None) -> None:
         for future in waiting:
             if future.done():
                 continue

@@ -143,7 +143,7 @@ async def test_the_model_the_judge_and_the_record_get_pseudonyms_and_the_client_
     assert all(WORDS not in text for _, text in play.judge.asked)
     record = json.dumps(play.journal.tickets[0].record)
     assert WORDS not in record
-    assert "<EMAIL_ADDRESS_" in record
+    assert "[EMAIL_ADDRESS_" in record
 
 
 async def test_two_people_never_share_a_pseudonym() -> None:
@@ -238,7 +238,7 @@ async def test_an_entity_that_the_model_made_up_is_replaced_and_never_restored()
     play = Play(policies=policies, upstream=ScriptedUpstream(*answer_events("Ask carl@exam", "ple.com now.")))
     text = await play.run(chat("Who?"))
     assert "carl" not in text
-    assert "<EMAIL_ADDRESS_" in text
+    assert "[EMAIL_ADDRESS_" in text
     assert "carl" not in json.dumps(play.journal.tickets[0].record)
 
 
@@ -385,7 +385,7 @@ async def test_a_tool_call_is_decided_whole_and_given_back_with_the_callers_word
     assert text == '[call mail]{"to":"anna@example.com","n":2}[tool_calls][end]'
     asked = next(one for one in policies.asked if one["phase"] == "tool_call")["tool_call"]
     assert asked["source"] == "model"
-    assert asked["arguments"]["to"].startswith("<EMAIL_ADDRESS_")
+    assert asked["arguments"]["to"].startswith("[EMAIL_ADDRESS_")
 
 
 async def test_a_denied_tool_call_never_leaves() -> None:
@@ -410,7 +410,7 @@ async def test_what_a_model_leaks_in_a_tool_call_is_replaced() -> None:
     play = Play(policies=policies, upstream=ScriptedUpstream(*tool_call('{"to": "carl@example.com"}')))
     text = await play.run(chat("Hi"))
     assert "carl" not in text
-    assert "<EMAIL_ADDRESS_" in text
+    assert "[EMAIL_ADDRESS_" in text
 
 
 async def test_only_granted_models_are_listed() -> None:

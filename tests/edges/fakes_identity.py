@@ -1,6 +1,7 @@
 """Keys, tokens and an identity provider for the identity tests: small, real and on loopback."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -98,10 +99,25 @@ class Provider:
         self.headers: dict[str, str] = {}
         self.requests: list[web.Request] = []
         self.url = ""
+        self.open = asyncio.Event()  # answers wait for it
+        self.open.set()
+        self.endless = 0  # bytes that were sent of an answer without an end
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(request)
+        await self.open.wait()
+        if request.path == "/endless":
+            return await self._endless(request)
         return web.Response(body=self.content, status=self.status, headers=self.headers)
+
+    async def _endless(self, request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while self.endless < 64 * 1024 * 1024:
+                await answer.write(b" " * 65_536)
+                self.endless += 65_536
+        return answer
 
 
 @asynccontextmanager
@@ -109,6 +125,7 @@ async def provider() -> AsyncIterator[Provider]:
     serving = Provider()
     app = web.Application()
     app.router.add_get("/keys", serving.answer)
+    app.router.add_get("/endless", serving.answer)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

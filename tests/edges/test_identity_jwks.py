@@ -2,12 +2,13 @@
 
 import json
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proxy.edges.identity_jwks import MAX_BYTES, KeysUnreadable, read_key_set
+from proxy.edges.identity_jwks import MAX_BYTES, MAX_KEYS, KeysUnreadable, read_key_set
 from tests.edges.fakes_identity import EC, ED, OTHER_RSA, RSA, jwk, key_set
 
 ALL = ("RS256", "PS256", "ES256", "EdDSA")
@@ -58,7 +59,8 @@ def test_an_id_that_two_keys_share_names_neither() -> None:
         jwk(RSA, key_ops=["encrypt"]),
         jwk(RSA, key_ops="verify"),
         jwk(RSA, alg="RSA-OAEP"),
-        jwk(RSA, d="AQAB"),
+        json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(RSA)) | {"key_ops": ["verify"]},
+        json.loads(jwt.algorithms.ECAlgorithm.to_jwk(EC)),
         jwk(RSA, n="AQAB"),
         jwk(RSA, n=5),
         jwk(RSA, kty="EC"),
@@ -92,7 +94,7 @@ def test_a_key_that_is_not_a_public_signing_key_is_left_out(unusable: object) ->
         b'{"keys": {}}',
         b'{"keys": []}',
         b"<html>",
-        b'{"keys": [' + b"{}," * 64 + b"{}]}",
+        key_set(*(jwk(EC, f"{number}") for number in range(MAX_KEYS + 1))),
         b" " * (MAX_BYTES + 1),
     ],
 )

@@ -156,6 +156,7 @@ async def test_the_actor_is_who_acts_now(claims: dict[str, Any], actor: str) -> 
         {"exp": [int(NOW) + 600]},
         {"nbf": int(NOW) + 31},
         {"nbf": "0"},
+        {"nbf": False},
         {"nbf": None},
         {"iat": int(NOW) + 31},
         {"iat": "yesterday"},

@@ -66,6 +66,7 @@ async def test_the_question_carries_nothing_but_itself(
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     idp.headers = {"Set-Cookie": "a=b"}
+    idp.url = idp.url.replace("127.0.0.1", "localhost")  # cookies of an address alone are never kept
     async with running(remote(idp, refresh_s=0.01)):
         await until(lambda: len(idp.requests) > 1)
     asked = idp.requests[1]
@@ -94,6 +95,13 @@ async def test_an_answer_that_is_no_key_set_gives_no_keys(
         with pytest.raises(EngineUnavailable):
             keys.current()
         assert len(idp.requests) == 1
+
+
+async def test_an_answer_without_an_end_is_cut_off(idp: Provider) -> None:
+    idp.url = idp.url.replace("/keys", "/endless")
+    async with running(remote(idp)) as keys:
+        await until(lambda: keys._failed)
+        assert 0 < idp.endless < 16 * 1024 * 1024, "what the sockets hold, and no more"
 
 
 async def test_a_provider_that_is_gone_gives_no_keys() -> None:
@@ -152,6 +160,23 @@ async def test_an_unknown_key_is_fetched_at_once_but_seldom(idp: Provider) -> No
         for number in range(20):
             assert await checking.identify(token(header={"kid": f"made-up-{number}"})) is None
         assert len(idp.requests) == 2
+
+
+async def test_who_comes_while_keys_are_fetched_waits_for_them(idp: Provider) -> None:
+    clock = HandClock()
+    async with running(remote(idp, clock)) as keys:
+        await until(lambda: keys.problem() is None)
+        idp.content = key_set(jwk(RSA), jwk(OTHER_RSA, "two"))
+        idp.open.clear()
+        clock.seconds += ASK_AGAIN_S
+        async with asyncio.TaskGroup() as callers:
+            first = callers.create_task(keys.renewed())
+            await until(lambda: len(idp.requests) == 2)
+            second = callers.create_task(keys.renewed())
+            await asyncio.sleep(0.02)
+            idp.open.set()
+        assert first.result() is second.result()
+        assert second.result().find("two", "RS256") is not None
 
 
 async def test_a_caller_that_leaves_does_not_end_the_fetch(idp: Provider) -> None:

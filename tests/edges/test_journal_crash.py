@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.edges.test_journal import decided, mirrored, problems
-from tests.fakes_journal import running
+from tests.fakes_journal import decided, mirrored, problems, running
 
 LIVES = 6
 

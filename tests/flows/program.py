@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ import yaml
 from openai import AsyncOpenAI
 
 from proxy.edges.identity_keys import hashed, new_key
+from proxy.edges.rego_files import default_policies
 
 READY_S = 60.0
 
@@ -83,6 +85,8 @@ async def running(
 ) -> AsyncIterator[Program]:
     """`groups`: groups of sluicegate.yaml that win over these."""
     keys = {name: new_key() for name in ("finance", "engineering")}
+    copy_policies(folder)
+    groups.setdefault("hard_rules", {}).setdefault("policies", "policies")
     config = write_config(
         folder, upstream, keys, models or {"smollm2": "echo", "smollm2-finance": "echo"}, groups
     )
@@ -90,19 +94,28 @@ async def running(
         sys.executable, "-m", "proxy", "serve", "-c", str(config), stderr=asyncio.subprocess.PIPE
     )
     program = Program(process, folder, keys)
-    async with asyncio.TaskGroup() as group:
-        reading = group.create_task(_read(program))
-        try:
-            if ready:
-                line = await program.saw("listening")
-                program.url, program.admin = f"http://{line['address']}", f"http://{line['admin']}"
-            yield program
-        finally:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(READY_S):
-                await process.wait()
-            await reading
+    reading = asyncio.create_task(_read(program))
+    try:
+        if ready:
+            line = await program.saw("listening")
+            program.url, program.admin = f"http://{line['address']}", f"http://{line['admin']}"
+        yield program
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(READY_S):
+            await process.wait()
+        await reading
+
+
+def copy_policies(folder: Path, *, soft_rules: bool = False) -> Path:
+    """The sample policies; without their soft rules, which would need a judge."""
+    target = folder / "policies"
+    if not target.exists():
+        shutil.copytree(default_policies(), target)
+        if not soft_rules:
+            (target / "gateway" / "config" / "soft_rules" / "data.yaml").write_text("rules: []\n")
+    return target
 
 
 def write_config(

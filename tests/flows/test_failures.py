@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.echo_upstream import SECRET_WORDS, EchoUpstream
-from tests.flows.program import Program, running
+from tests.flows.program import copy_policies, running
 
 BODY = {"model": "smollm2", "messages": [{"role": "user", "content": "Hello Anna Smith."}]}
 STREAM = {**BODY, "stream": True}
@@ -65,6 +65,7 @@ async def test_a_dead_opa_blocks_until_it_is_back(tmp_path: Path) -> None:
 
 
 async def test_a_judge_that_is_gone_blocks_by_default(tmp_path: Path) -> None:
+    copy_policies(tmp_path, soft_rules=True)
     soft = {"judge": "openai", "url": "http://127.0.0.1:9", "model": "judge"}
     async with (
         EchoUpstream.listening() as upstream,
@@ -173,13 +174,10 @@ async def test_killed_in_the_middle_an_exchange_is_found_again_as_aborted(tmp_pa
 async def test_a_policy_that_does_not_compile_refuses_to_start_and_keeps_a_running_proxy(
     tmp_path: Path,
 ) -> None:
-    import shutil
-
-    policies = tmp_path / "policies"
-    shutil.copytree(Path(__file__).parents[2] / "policies", policies)
+    policies = copy_policies(tmp_path)
     async with (
         EchoUpstream.listening() as upstream,
-        running(tmp_path, upstream.url, hard_rules={"policies": "policies", "reload_s": 0.2}) as program,
+        running(tmp_path, upstream.url, hard_rules={"reload_s": 0.2}) as program,
     ):
         before = json.loads((await program.get("/readyz")).body)["policies"]["revision"]
         broken = policies / "gateway" / "rules" / "admission" / "broken"
@@ -200,13 +198,10 @@ async def test_a_policy_that_does_not_compile_refuses_to_start_and_keeps_a_runni
 
 
 async def test_a_new_rule_is_a_new_folder_and_works_without_a_restart(tmp_path: Path) -> None:
-    import shutil
-
-    policies = tmp_path / "policies"
-    shutil.copytree(Path(__file__).parents[2] / "policies", policies)
+    policies = copy_policies(tmp_path)
     async with (
         EchoUpstream.listening() as upstream,
-        running(tmp_path, upstream.url, hard_rules={"policies": "policies", "reload_s": 0.2}) as program,
+        running(tmp_path, upstream.url, hard_rules={"reload_s": 0.2}) as program,
     ):
         assert (await program.post({**BODY, "temperature": 1.5})).status == 200
         rule = policies / "gateway" / "rules" / "admission" / "cool"

@@ -78,5 +78,6 @@ async def test_a_request_that_comes_byte_by_byte_is_answered_once(stand_in: Proc
 async def test_a_chunked_request_finds_the_door_shut(stand_in: Process) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", stand_in.port)
     writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
-    assert await reader.read() == b""
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
     writer.close()

@@ -17,7 +17,10 @@ WHOLE: dict[str, Any] = {
     "parameters": {"temperature": 0.2, "n": 1},
     "tools": [{"name": "read_ledger"}, {"name": "search_code"}],
     "messages": [{"role": "user", "source": "message", "chars": 20, "tokens": 5}],
-    "documents": [{"id": "fin-2026-q3", "source": "field", "chars": 9}, {"id": "#0", "source": "fence", "chars": 3}],
+    "documents": [
+        {"id": "fin-2026-q3", "source": "field", "chars": 9},
+        {"id": "#0", "source": "fence", "chars": 3},
+    ],
     "unscannable": [],
     "tokens": {"prompt": 30, "requested": None},
 }

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import RequestTooLarge
-from proxy.wire.fences import MOST, Fence, claims_an_id, find_fences
+from proxy.wire.fences import _OPENERS, MOST, Fence, _folded, claims_an_id, find_fences, may_open
 
 
 def fenced(text: str) -> list[tuple[tuple[str, ...], str]]:
@@ -153,6 +153,14 @@ def test_hostile_texts_cost_linear_time(hostile: str) -> None:
     with contextlib.suppress(RequestTooLarge):
         find_fences(hostile)
     assert time.process_time() - began < 0.5
+
+
+def test_no_sign_that_could_open_a_tag_is_passed_over() -> None:
+    signs = [chr(code) for code in range(0x80, 0x110000) if not 0xD800 <= code <= 0xDFFF]
+    folded = {sign for sign in signs if set(_folded(sign)) & set("<&\\")}
+    assert folded == set(_OPENERS)
+    assert all(may_open(f"a{sign}b") for sign in folded | set("<&\\"))
+    assert not may_open("a plain text, einfach größer als nichts")
 
 
 def test_the_bound_on_fences_is_exact() -> None:
