@@ -58,6 +58,9 @@ lint: setup ## the house style, checked
 types: setup ## mypy --strict
 	$(BIN)/mypy
 
+docs: setup ## write the generated parts of the pages
+	$(BIN)/python -m docs.reference
+
 lock: ## resolve the lock files again (needs uv)
 	uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o deploy/lock/dev.lock
 	uv pip compile --quiet pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --constraint deploy/lock/dev.lock -o deploy/lock/runtime.lock

@@ -91,7 +91,7 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
         )
         door = OpenAiDoor(Conductor(house), identities, settings.limits, clock)
         admin = Admin(
-            _checks(upstreams, journal, settings.feedback.spool_bytes),
+            _checks(upstreams, identities, journal, settings.feedback.spool_bytes),
             metrics.render,
             lambda: _about(policies),
         )
@@ -119,6 +119,7 @@ async def _serve(settings: Settings, log: Log, *, worker: bool) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     async with build(settings, log) as gate:
+        await _listen(settings, gate, log, worker=worker)
         async with asyncio.TaskGroup() as group:
             beside = [
                 group.create_task(gate.policies.run()),
@@ -127,21 +128,6 @@ async def _serve(settings: Settings, log: Log, *, worker: bool) -> None:
                 group.create_task(_refresh(gate.upstreams)),
             ]
             loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(gate.policies.reload()))
-            host, port = await gate.callers.start(settings.listen.address, reuse_port=worker)
-            admin_host, admin_port = await gate.admin.start(settings.listen.admin)
-            if worker:
-                await asyncio.to_thread(
-                    (settings.state / ADMIN_FILE).write_text, f"{admin_host}:{admin_port}"
-                )
-            log.info(
-                "listening",
-                version=__version__,
-                address=f"{host}:{port}",
-                admin=f"{admin_host}:{admin_port}",
-                engine=settings.hard_rules.engine,
-                revision=gate.policies.revision,
-                models=sorted(gate.upstreams.names()),
-            )
             await stop.wait()
             log.info("draining", seconds=settings.listen.drain_s)
             await gate.callers.drain(settings.listen.drain_s)
@@ -149,6 +135,23 @@ async def _serve(settings: Settings, log: Log, *, worker: bool) -> None:
             for task in beside:
                 task.cancel()
     log.info("stopped")
+
+
+async def _listen(settings: Settings, gate: Gate, log: Log, *, worker: bool) -> None:
+    """Raises ConfigInvalid for an address that cannot be bound."""
+    admin_host, admin_port = await gate.admin.start(settings.listen.admin)
+    if worker:
+        await asyncio.to_thread((settings.state / ADMIN_FILE).write_text, f"{admin_host}:{admin_port}")
+    host, port = await gate.callers.start(settings.listen.address, reuse_port=worker)
+    log.info(
+        "listening",
+        version=__version__,
+        address=f"{host}:{port}",
+        admin=f"{admin_host}:{admin_port}",
+        engine=settings.hard_rules.engine,
+        revision=gate.policies.revision,
+        models=sorted(gate.upstreams.names()),
+    )
 
 
 async def _refresh(upstreams: Upstreams) -> None:
@@ -164,7 +167,9 @@ def _routes(upstreams: Upstreams) -> Mapping[str, ModelRoute]:
     }
 
 
-def _checks(upstreams: Upstreams, journal: SpoolJournal, spool_bytes: int) -> Mapping[str, Check]:
+def _checks(
+    upstreams: Upstreams, identities: Identities, journal: SpoolJournal, spool_bytes: int
+) -> Mapping[str, Check]:
     async def upstream() -> str | None:
         silent = [name for name, ready in (await upstreams.refresh()).items() if not ready]
         return f"not answering: {', '.join(silent)}" if silent else None
@@ -173,7 +178,10 @@ def _checks(upstreams: Upstreams, journal: SpoolJournal, spool_bytes: int) -> Ma
         full = journal.status().backlog_bytes >= spool_bytes * NEARLY_FULL
         return "the spool is nearly full: is the collector down?" if full else None
 
-    return {"upstreams": upstream, "records": record}
+    async def identity() -> str | None:
+        return identities.problem()
+
+    return {"upstreams": upstream, "identity": identity, "records": record}
 
 
 def _gauges(metrics: Metrics, journal: SpoolJournal, policies: LivePolicies) -> None:

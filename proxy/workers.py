@@ -29,7 +29,6 @@ RESTART_S = 1.0  # a worker that dies at once must not eat the machine
 ASK_S = 5.0  # a worker that does not tell its figures in this time is stuck
 
 
-
 def as_worker(settings: Settings, index: int) -> Settings:
     """The settings of one worker: its own state and admin side, the common key."""
     state = settings.state / f"worker-{index}"
@@ -67,9 +66,7 @@ class Worker:
 async def _supervise(settings: Settings, argv: Sequence[str], log: Log) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    workers = [
-        Worker(index, as_worker(settings, index).state) for index in range(settings.listen.workers)
-    ]
+    workers = [Worker(index, as_worker(settings, index).state) for index in range(settings.listen.workers)]
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     loop.add_signal_handler(signal.SIGHUP, lambda: _tell(workers, signal.SIGHUP))

@@ -51,6 +51,7 @@ def test_documents_of_the_field_come_first_then_fences_in_order() -> None:
         ({"id": "", "text": "x"}, ["#0"]),
         ({"id": None, "text": "x"}, ["#0"]),
         ({"id": ["a"], "text": "x"}, ["#0"]),
+        ({"id": True, "text": "x"}, ["#0"]),
         ({"title": "t"}, ["#0"]),
         ("text", ["#0"]),
     ],
@@ -188,6 +189,7 @@ def test_an_inner_document_goes_alone_and_an_outer_one_takes_it_along() -> None:
     assert content(withheld(exchange, b=True)) == f'<document id="a">one {NOTICE} three</document> four'
     assert content(withheld(exchange, a=True)) == f"{NOTICE} four"
     assert content(withheld(exchange, a=True, b=False)) == f"{NOTICE} four"
+    assert content(withheld(exchange, a=True, b=True)) == f"{NOTICE} four"
 
 
 def test_a_fence_inside_an_entry_goes_with_the_entry() -> None:
@@ -211,6 +213,8 @@ def test_the_bounds_on_documents_and_ids_are_exact() -> None:
     assert len(found(read(chat(user(most))))) == labels.DOCUMENTS
     with pytest.raises(RequestTooLarge):
         found(read(chat(user(most + "<document/>"))))
+    with pytest.raises(RequestTooLarge):
+        found(read(chat(user(most), user("<document/>"))))
 
 
 def test_withholding_what_is_not_there_fails_closed() -> None:

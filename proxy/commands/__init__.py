@@ -1,1 +1,1 @@
-"""One module a command: `register(parser)` says what it takes, `run(args)` does it and gives the exit code."""
+"""One module a command: `register(parser)` says what it takes, `run(args)` gives the exit code."""

@@ -11,7 +11,7 @@ import orjson
 from proxy.edges.log import start_log
 from proxy.edges.opa_command import find_opa
 from proxy.edges.policies import open_policies
-from proxy.edges.rego_compile import COMPILED, bundle, compile_sources, load, save
+from proxy.edges.rego_compile import COMPILED, compile_bundle, compile_sources, load, save
 from proxy.edges.rego_files import default_policies, read_policies
 from proxy.edges.rego_lint import problems_of
 from proxy.edges.rego_tests import run_tests
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "compile":
         return _compile(policies, opa, check=args.check)
     files = read_policies(policies)
-    bundle(opa, files, args.output, place=policies)
+    args.output.write_bytes(compile_bundle(opa, files, place=policies))
     print(f"{args.output}: revision {files.revision}")
     return 0
 

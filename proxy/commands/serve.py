@@ -44,7 +44,9 @@ def register(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--workers", metavar="N", help="processes that share the port (default 1)")
     parser.add_argument("--state", metavar="DIR", help="keys, spool, records and caches (default ./var)")
-    parser.add_argument("--worker", type=int, help=argparse.SUPPRESS)  # how the supervisor starts one of several
+    parser.add_argument(
+        "--worker", type=int, help=argparse.SUPPRESS
+    )  # how the supervisor starts one of several
 
 
 def overrides(args: argparse.Namespace) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ Press Ctrl-C to stop."""
 async def play(folder: Path, listen: str, admin: str, *, once: bool) -> int:
     """0 when every claim of the tour held, else 1."""
     show = Show()
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     try:
         async with set_stage(folder, listen, admin, show) as stage:
             failed = await run_tour(stage.guests, show)

@@ -39,7 +39,6 @@ class ProxyFailed(Exception):
 @asynccontextmanager
 async def set_stage(folder: Path, listen: str, admin: str, show: Show) -> AsyncIterator[Stage]:
     """Everything up and ready; everything down again at the end, also after a failure."""
-    folder.mkdir(parents=True, exist_ok=True)
     async with AsyncExitStack() as stack:
         show.note("Loading SmolLM2-135M-Instruct into llama.cpp …")
         model = await stack.enter_async_context(ModelServer.start())

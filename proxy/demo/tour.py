@@ -127,8 +127,11 @@ async def read_the_record(guests: Guests, show: Show) -> None:
     show.claim("the exchange of step 4 left as a record", holds=True)
     show.claim("it holds pseudonyms", "EMAIL_ADDRESS_" in line)
     show.claim("it holds none of the private words", not any(word in line for word in (NAME, MAIL, CARD)))
-    everything = "".join(path.read_text() for path in sorted(guests.feedback.glob("*.jsonl")))
-    show.claim("nothing of the refused requests was mirrored", HARMFUL not in everything and CURIOUS not in everything)
+    everything = await asyncio.to_thread(_all_records, guests.feedback)
+    show.claim(
+        "nothing of the refused requests was mirrored",
+        HARMFUL not in everything and CURIOUS not in everything,
+    )
 
 
 async def _streamed(client: AsyncOpenAI, prompt: str) -> AsyncIterator[str]:
@@ -195,9 +198,12 @@ def _last_prompt(tap: Tap) -> str:
 
 async def _record_of(feedback: Path, words: str) -> str | None:
     for _ in range(int(RECORD_WAIT_S * 10)):
-        for path in sorted(feedback.glob("*.jsonl")):
-            for line in path.read_text().splitlines():
-                if words in line:
-                    return line
+        for line in (await asyncio.to_thread(_all_records, feedback)).splitlines():
+            if words in line:
+                return line
         await asyncio.sleep(0.1)
     return None
+
+
+def _all_records(feedback: Path) -> str:
+    return "".join(path.read_text() for path in sorted(feedback.glob("*.jsonl")))

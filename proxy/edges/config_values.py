@@ -193,7 +193,8 @@ def _stand_in(kind: Any) -> Any:
     """
     if not dataclasses.is_dataclass(kind):
         return ""
-    return kind(**{name: _stand_in(_fields(kind)[name]) for name in _required(kind)})  # type: ignore[operator]
+    hints = get_type_hints(kind)
+    return kind(**{name: _stand_in(hints[name]) for name in _required(kind)})  # type: ignore[operator]
 
 
 def _required(kind: Any) -> Iterator[str]:

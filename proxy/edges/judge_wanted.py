@@ -1,4 +1,4 @@
-"""Policies with soft rules and nobody to judge them would refuse every call: that is told before the start."""
+"""Policies with soft rules and nobody to judge them would refuse every call: told before the start."""
 
 from collections.abc import Iterator
 
@@ -20,8 +20,8 @@ def check_judge(settings: Settings) -> None:
         place = folder / "gateway" / "config" / "soft_rules" / "data.yaml"
         raise ConfigInvalid(
             [
-                f"soft_rules.judge: the policies have soft rules ({', '.join(names)}) and nobody judges them, so"
-                f" every call would be refused: set soft_rules.judge, or take the rules out of {place}"
+                f"soft_rules.judge: the policies have soft rules ({', '.join(names)}) and nobody judges them,"
+                f" so every call would be refused: set soft_rules.judge, or take the rules out of {place}"
             ]
         )
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from proxy.edges.opa import OpaEngine
-from proxy.edges.rego_compile import bundle
+from proxy.edges.rego_compile import compile_bundle
 from proxy.edges.rego_files import PolicyFiles, read_policies
 from proxy.errors import ConfigInvalid
 from proxy.exchange import Json
@@ -57,7 +57,8 @@ class OpaChild:
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="sluicegate-"))
         child = cls(opa, files, folder, deadline_s)
         try:
-            await asyncio.to_thread(bundle, opa, files, folder / "bundle.tar.gz", place=policies)
+            bundle = await asyncio.to_thread(compile_bundle, opa, files, place=policies)
+            await asyncio.to_thread((folder / "bundle.tar.gz").write_bytes, bundle)
             await child.restart()
         except BaseException:
             await child.close()

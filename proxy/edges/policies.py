@@ -18,6 +18,7 @@ from proxy.edges.log import Log
 from proxy.edges.opa import OpaEngine, read_token
 from proxy.edges.opa_child import OpaChild
 from proxy.edges.opa_command import find_opa
+from proxy.edges.rego_compile import compile_bundle
 from proxy.edges.rego_wasm import EmbeddedEngine
 from proxy.engines import Clock
 from proxy.errors import ConfigInvalid
@@ -157,10 +158,8 @@ async def open_policies(rules: HardRules, state: Path, log: Log) -> AsyncIterato
         return await _engine(rules, state)
 
     def sign() -> Signature:
-        return rego_files.signature(folder) if watched else ()
+        return () if _elsewhere(rules) else rego_files.signature(_folder(rules))
 
-    folder = rules.policies or rego_files.default_policies()
-    watched = not _elsewhere(rules)
     live = LivePolicies(await load(), load, sign, rules, SystemClock(), log)
     try:
         yield live
@@ -170,17 +169,16 @@ async def open_policies(rules: HardRules, state: Path, log: Log) -> AsyncIterato
 
 def check_policies(rules: HardRules, state: Path) -> None:
     """Blocking. Raises ConfigInvalid with every problem of the policies; asks no server that is not ours."""
-    folder = rules.policies or rego_files.default_policies()
+    folder = _folder(rules)
     read_token(rules.opa.token_file)
     if rules.engine == "embedded":
         EmbeddedEngine.load(folder, state=state, opa=rules.opa.binary, deadline_s=rules.deadline_s)
     elif not _elsewhere(rules):
-        rego_files.read_policies(folder)
-        _opa(rules)
+        compile_bundle(_opa(rules), rego_files.read_policies(folder), place=folder)
 
 
 async def _engine(rules: HardRules, state: Path) -> LoadedEngine:
-    folder = rules.policies or rego_files.default_policies()
+    folder = await asyncio.to_thread(_folder, rules)
     if rules.engine == "embedded":
         return await asyncio.to_thread(
             EmbeddedEngine.load, folder, state=state, opa=rules.opa.binary, deadline_s=rules.deadline_s
@@ -193,12 +191,16 @@ async def _engine(rules: HardRules, state: Path) -> LoadedEngine:
             deadline_s=rules.deadline_s,
             revision=rules.opa.revision,
         )
-    return await OpaChild.start(folder, opa=_opa(rules), deadline_s=rules.deadline_s)
+    return await OpaChild.start(folder, opa=await asyncio.to_thread(_opa, rules), deadline_s=rules.deadline_s)
 
 
 def _elsewhere(rules: HardRules) -> bool:
     """An OPA that somebody else runs has policies that we do not read."""
     return rules.engine == "opa" and (rules.opa.url is not None or rules.opa.socket is not None)
+
+
+def _folder(rules: HardRules) -> Path:
+    return rules.policies or rego_files.default_policies()
 
 
 def _opa(rules: HardRules) -> Path:

@@ -1,4 +1,4 @@
-"""Which recogniser the settings ask for: Presidio behind a cache, or none, which finds nothing and says so."""
+"""The recogniser that the settings ask for: Presidio behind a cache, or none, which refuses every plan."""
 
 import secrets
 from collections.abc import AsyncIterator, Sequence

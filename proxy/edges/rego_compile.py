@@ -72,18 +72,15 @@ def compile_sources(opa: Path, sources: Mapping[str, bytes], *, place: Path) -> 
     return Compiled(wasm, manifest)
 
 
-def bundle(opa: Path, files: PolicyFiles, target: Path, *, place: Path) -> None:
-    """Writes an OPA bundle of sources, data and revision, for a real OPA. Raises ConfigInvalid."""
+def compile_bundle(opa: Path, files: PolicyFiles, *, place: Path) -> bytes:
+    """An OPA bundle of sources, data and revision, for a real OPA. Raises ConfigInvalid."""
     with tempfile.TemporaryDirectory(prefix="sluicegate-") as name:
-        root, made = (
-            opa_command.lay_out(Path(name), files.sources, files.document),
-            Path(name) / "bundle.tar.gz",
-        )
-        command = ["build", "-b", ".", "-o", str(made), "--revision", files.revision]
+        root, target = opa_command.lay_out(Path(name), files.sources, files.document), Path(name) / "b.tar.gz"
+        command = ["build", "-b", ".", "-o", str(target), "--revision", files.revision]
         problems = opa_command.complaints(opa_command.run_opa(opa, command, root))
         if problems:
             raise ConfigInvalid([f"{place}/{problem}" for problem in problems])
-        target.write_bytes(made.read_bytes())
+        return target.read_bytes()
 
 
 def load(folder: Path) -> Compiled | None:

@@ -12,9 +12,10 @@ from pathlib import Path
 import fastjsonschema
 import orjson
 
-from proxy.edges.yaml_strict import Places, YamlProblem, read_yaml
-from proxy.errors import ConfigInvalid
+from proxy.edges.yaml_strict import MAX_DEPTH, Places, YamlProblem, read_yaml
+from proxy.errors import ConfigInvalid, RequestInvalid
 from proxy.exchange import Json
+from proxy.wire import strict_json
 
 CONFIG = Path("gateway/config")
 SCHEMAS = Path("schemas/config")
@@ -120,7 +121,7 @@ def _config(policies: Path, problems: list[str]) -> dict[str, Json]:
 def _topic(policies: Path, path: Path, topic: str, problems: list[str]) -> Json:
     places: Places = {}
     try:
-        value, places = read_yaml(_read(path, problems))
+        value, places = _parse(path, _read(path, problems))
         _schema(policies / SCHEMAS / f"{topic}.json")(value)
     except YamlProblem as problem:
         problems.append(f"{path}:{problem.line}: {problem.reason}")
@@ -131,6 +132,18 @@ def _topic(policies: Path, path: Path, topic: str, problems: list[str]) -> Json:
     else:
         return value
     return None
+
+
+def _parse(path: Path, text: bytes) -> tuple[Json, Places]:
+    """JSON has one meaning already, and a long register is read a hundred times faster in it."""
+    if path.suffix == ".yaml":
+        return read_yaml(text)
+    try:
+        return strict_json.loads(text, depth=MAX_DEPTH), {(): 1}
+    except RequestInvalid as error:
+        raise YamlProblem(
+            1, "not JSON of one meaning: a key twice, a number too large, or no JSON"
+        ) from error
 
 
 class _SchemaUnusable(Exception):
@@ -151,10 +164,11 @@ def _schema(path: Path) -> Callable[[Json], Json]:
 
 def _line(places: Places, problem: fastjsonschema.JsonSchemaValueException) -> int:
     """The line of the value, or of the nearest thing around it that has one."""
-    steps = list(problem.path[1:])
-    while tuple(steps) not in places:
+    lines = {tuple(map(str, path)): line for path, line in places.items()}
+    steps = [str(step) for step in problem.path[1:]]
+    while tuple(steps) not in lines:
         steps.pop()
-    return places[tuple(steps)]
+    return lines[tuple(steps)]
 
 
 def _sentence(problem: fastjsonschema.JsonSchemaValueException) -> str:

@@ -1,11 +1,11 @@
 """YAML that has one meaning only: what every parser of every YAML version reads in the same way.
 
-JSON is a part of it. Refused with a line: duplicate keys, anchors, tags, several documents, and plain words
+Refused with a line: duplicate keys, anchors, tags, several documents, and plain words
 such as `no`, `0x10`, `1_000` or `2026-01-01`, which one parser takes for text and another one does not.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import yaml
@@ -38,8 +38,7 @@ def read_yaml(text: bytes) -> tuple[Json, Places]:
     """The document and where each of its values stands. Raises YamlProblem; never quotes a value."""
     try:
         source = text.decode()
-        for event in yaml.parse(source, Loader=yaml.SafeLoader):
-            _refuse(event)
+        _refuse_forms(yaml.parse(source, Loader=yaml.SafeLoader))
         node = yaml.compose(source, Loader=yaml.SafeLoader)
     except UnicodeDecodeError as error:
         raise YamlProblem(text.count(b"\n", 0, error.start) + 1, "not UTF-8") from error
@@ -54,18 +53,22 @@ def read_yaml(text: bytes) -> tuple[Json, Places]:
     return _value(node, (), places), places
 
 
-def _refuse(event: yaml.Event) -> None:
-    line = event.start_mark.line + 1 if event.start_mark else 1
-    if getattr(event, "anchor", None) is not None:
-        raise YamlProblem(line, "anchors and references are not used here")
-    if getattr(event, "tag", None) is not None:
-        raise YamlProblem(line, "tags are not used here")
+def _refuse_forms(events: Iterable[yaml.Event]) -> None:
+    """Before anything is built of them, for the parser takes quadratic time on what is nested deeply."""
+    depth = 0
+    for event in events:
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise YamlProblem(line, "nested too deeply")
+        if getattr(event, "anchor", None) is not None:
+            raise YamlProblem(line, "anchors and references are not used here")
+        if getattr(event, "tag", None) is not None:
+            raise YamlProblem(line, "tags are not used here")
 
 
 def _value(node: yaml.Node, path: tuple[str | int, ...], places: Places) -> Json:
     line = node.start_mark.line + 1
-    if len(path) > MAX_DEPTH:
-        raise YamlProblem(line, "nested too deeply")
     places[path] = line
     read: dict[type, Callable[[Any, tuple[str | int, ...], Places], Json]] = {
         yaml.MappingNode: _mapping,

@@ -78,7 +78,7 @@ def walk(value: Json, path: Path = ()) -> Iterator[Leaf]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from walk(inner, (*path, index))
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, int | float):
         text = orjson.dumps(value).decode()
         if sum(map(str.isdigit, text)) >= TELLING_DIGITS:
             yield Leaf(text, path, number=True)

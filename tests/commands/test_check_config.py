@@ -12,6 +12,7 @@ from proxy.edges.rego_files import default_policies
 GOOD = """\
 upstreams: [{name: a, url: "http://127.0.0.1:9", models: {m: m}}]
 identity: {keys_file: keys.yaml}
+soft_rules: {judge: openai, url: "http://127.0.0.1:9", model: m}
 state: state
 """
 KEYS = f"keys:\n- {{id: a, sha256: {'0' * 64}, actor: app, subject: {{id: app}}}}\n"
@@ -41,8 +42,8 @@ def test_every_problem_is_a_line_with_its_place(folder: Path, capsys: pytest.Cap
     assert told(capsys) == (
         2,
         [
-            "sluicegate.yaml:4: listen.workers: must be a whole number of at least 1 and at most 256",
-            "sluicegate.yaml:5: feedback.outlet: must be one of file, otlp_http, otlp_grpc",
+            "sluicegate.yaml:5: listen.workers: must be a whole number of at least 1 and at most 256",
+            "sluicegate.yaml:6: feedback.outlet: must be one of file, otlp_http, otlp_grpc",
         ],
     )
 
@@ -60,6 +61,15 @@ def test_the_files_that_it_names_and_the_policies_are_read_too(
     assert lines[0] == "keys.yaml:1: keys.0: must be a group of `key: value` lines"
     line = broken.read_text().count("\n")
     assert any("main.rego" in told and f":{line}:" in told for told in lines[1:]), lines
+
+
+def test_soft_rules_that_nobody_judges_are_a_problem(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "sluicegate.yaml").write_text(GOOD.replace("judge: openai", "judge: none"))
+    status, (line,) = told(capsys)
+    assert status == 2
+    assert line.startswith("soft_rules.judge: ")
 
 
 def test_policies_that_are_no_policies_are_a_problem(

@@ -1,5 +1,6 @@
-"""How well a judge parts the texts of `soft_cases.jsonl`. `python -m tests.edges.soft_quality` prints the table
-of docs/soft-rules.md, judged by the real SmolLM2; nothing here decides anything.
+"""How well a judge parts the texts of `soft_cases.jsonl`: the table of docs/soft-rules.md.
+
+`python -m tests.edges.soft_quality` prints it, judged by the real SmolLM2. Nothing here decides anything.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
 import asyncio
+import json
 import math
 import sys
 from dataclasses import replace
@@ -185,21 +186,22 @@ async def test_a_missing_tgi_client_is_told_with_what_to_do(monkeypatch: pytest.
             pass
 
 
+GOOD = json.dumps(completion(YES, NO)).encode()
+# What would be a verdict but for the one thing that is wrong with it.
 BAD = {
-    "an error status": answer({"error": "busy"}, "503 Service Unavailable"),
-    "a redirect": answer({}, "307 Temporary Redirect", "Location: http://127.0.0.1:1/elsewhere"),
-    "no content": answer({}, "204 No Content"),
+    "an error status": answer(GOOD, "503 Service Unavailable"),
+    "a redirect": answer(GOOD, "307 Temporary Redirect", "Location: http://127.0.0.1:1/elsewhere"),
+    "another success": answer(GOOD, "202 Accepted"),
+    "a refusal": answer(GOOD, "400 Bad Request"),
     "no JSON": answer(b"<html>"),
     "half a JSON": answer(b'{"choices": [{"logprobs"'),
     "NaN": answer(b'{"choices": NaN}'),
     "no beliefs": answer(completion()),
     "another shape": answer([1, 2]),
     "null": answer(None),
-    "too long": answer(b" " * (ANSWER_BYTES + 1)),
+    "too long": answer(GOOD.rjust(ANSWER_BYTES + 1)),
     "no HTTP": b"hello\r\n\r\n",
-    "cut off": answer(completion(YES, NO))[:-20].replace(
-        b"Content-Length", b"Connection: close\r\nContent-Length"
-    ),
+    "cut off": answer(GOOD)[:-20].replace(b"Content-Length", b"Connection: close\r\nContent-Length"),
     "nothing": b"",
 }
 
@@ -209,6 +211,12 @@ async def test_a_bad_answer_is_an_error_verdict(what: str) -> None:
     async with judge_server(BAD[what]) as server, open_judge(settings(server, deadline_s=0.5)) as judge:
         verdict = await judge.judge(RULE, RUDE)
     assert (verdict.status, verdict.score) == ("error", None)
+
+
+async def test_an_answer_at_the_bound_of_its_length_is_read() -> None:
+    said = answer(GOOD.rjust(ANSWER_BYTES))
+    async with judge_server(said) as server, open_judge(settings(server)) as judge:
+        assert (await judge.judge(RULE, RUDE)).status == "fail"
 
 
 async def test_errors_are_asked_about_again() -> None:

@@ -40,7 +40,7 @@ def test_the_tests_are_kept_apart(policies: Path) -> None:
 def test_data_of_the_wrong_shape_is_refused_with_file_and_line(policies: Path) -> None:
     (policies / GRANTS).write_text("models:\n  finance:\n    - smollm2\n    - 7\n")
     (problem,) = problems(policies)
-    assert problem == f"{policies / GRANTS}:4: models.finance.3: must be string".replace(".3:", ".1:")
+    assert problem == f"{policies / GRANTS}:4: models.finance.1: must be string"
 
 
 def test_a_missing_key_is_refused_at_the_thing_that_lacks_it(policies: Path) -> None:
@@ -65,6 +65,15 @@ def test_data_in_another_place_is_refused(policies: Path) -> None:
 def test_two_files_for_one_topic_are_refused(policies: Path) -> None:
     (policies / GRANTS.with_suffix(".json")).write_text('{"models": {}}')
     assert "two data files" in problems(policies)[0]
+
+
+def test_data_may_be_json_of_one_meaning(policies: Path) -> None:
+    (policies / GRANTS).unlink()
+    (policies / GRANTS.with_suffix(".json")).write_text('{"models": {"finance": ["m"]}}')
+    config = orjson.loads(read_policies(policies).document)["gateway"]["config"]
+    assert config["grants"] == {"models": {"finance": ["m"]}}
+    (policies / GRANTS.with_suffix(".json")).write_text('{"models": {}, "models": {}}')
+    assert ":1: not JSON of one meaning" in problems(policies)[0]
 
 
 def test_a_topic_without_a_schema_is_refused(policies: Path) -> None:

@@ -113,10 +113,9 @@ def test_a_function_of_the_host_stops_the_evaluation(wasm: bytes) -> None:
         machine(wasm).evaluate("gateway/main/digest", b"{}")
 
 
-def test_an_input_that_is_not_json_is_a_trap(wasm: bytes) -> None:
+def test_an_input_that_is_not_json_is_no_input(wasm: bytes) -> None:
     made = machine(wasm)
-    with pytest.raises(WasmTrap):
-        made.evaluate("gateway/main/echo", b'{"a": ')
+    assert made.evaluate("gateway/main/echo", b'{"a": ') == []
     assert made.evaluate("gateway/main/echo", b"7") == [{"result": 7}]
 
 

@@ -162,9 +162,11 @@ def test_a_text_is_counted_once() -> None:
 
 
 def test_an_empty_text_is_known_too() -> None:
-    cached = CachedTokens(Counting(), key=KEY)
-    cached.count("m", "")
+    inner = Counting()
+    cached = CachedTokens(inner, key=KEY)
+    assert [cached.count("m", "") for _ in range(2)] == [0, 0]
     assert cached.cached("m", "") == 0
+    assert len(inner.asked) == 1
 
 
 def test_another_model_is_another_count() -> None:

@@ -1,4 +1,4 @@
-"""An upstream at the socket: keeps what it received byte for byte, and answers with the last user's own words.
+"""An upstream at the socket: keeps what it received, and answers with the last user's own words.
 
 `mode` says what goes wrong: `die` closes in the middle of a stream, `hang` never answers, `error` answers 500
 with words of its own, `endless` streams until the connection closes.

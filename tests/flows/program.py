@@ -1,6 +1,7 @@
 """The whole program as a process, started as anybody would start it, on ports of its own."""
 
 import asyncio
+import io
 import json
 import shutil
 import signal
@@ -16,7 +17,6 @@ import yaml
 from openai import AsyncOpenAI
 
 from proxy.edges.identity_keys import hashed, new_key
-from proxy.edges.rego_files import default_policies
 
 READY_S = 60.0
 
@@ -41,7 +41,7 @@ class Program:
         sent = {"Authorization": f"Bearer {self.keys[who]}", "Content-Type": "application/json", **headers}
         async with (
             aiohttp.ClientSession() as session,
-            session.post(f"{self.url}/v1/chat/completions", data=payload, headers=sent) as answer,
+            session.post(f"{self.url}/v1/chat/completions", data=io.BytesIO(payload), headers=sent) as answer,
         ):
             return Said(answer.status, dict(answer.headers), await answer.read())
 
@@ -81,15 +81,13 @@ class Said:
 
 @asynccontextmanager
 async def running(
-    folder: Path, upstream: str, *, models: dict[str, str] | None = None, ready: bool = True, **groups: Any
+    folder: Path, upstream: str, *, ready: bool = True, **groups: Any
 ) -> AsyncIterator[Program]:
     """`groups`: groups of sluicegate.yaml that win over these."""
     keys = {name: new_key() for name in ("finance", "engineering")}
     copy_policies(folder)
     groups.setdefault("hard_rules", {}).setdefault("policies", "policies")
-    config = write_config(
-        folder, upstream, keys, models or {"smollm2": "echo", "smollm2-finance": "echo"}, groups
-    )
+    config = write_config(folder, upstream, keys, {"smollm2": "echo", "smollm2-finance": "echo"}, groups)
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "proxy", "serve", "-c", str(config), stderr=asyncio.subprocess.PIPE
     )
@@ -112,7 +110,7 @@ def copy_policies(folder: Path, *, soft_rules: bool = False) -> Path:
     """The sample policies; without their soft rules, which would need a judge."""
     target = folder / "policies"
     if not target.exists():
-        shutil.copytree(default_policies(), target)
+        shutil.copytree(Path(__file__).parents[2] / "policies", target)
         if not soft_rules:
             (target / "gateway" / "config" / "soft_rules" / "data.yaml").write_text("rules: []\n")
     return target

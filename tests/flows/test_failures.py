@@ -1,6 +1,7 @@
 """What fails, and what is then seen: at the upstream's socket and at the client's, never from our own log."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -15,22 +16,32 @@ BODY = {"model": "smollm2", "messages": [{"role": "user", "content": "Hello Anna
 STREAM = {**BODY, "stream": True}
 
 
-def children(pid: int) -> dict[int, str]:
-    """The program's child processes, by pid, with their command lines."""
-    found = {}
+def descendants(pid: int) -> dict[int, list[str]]:
+    """The program's processes, by pid, with the words of their command lines."""
+    parents, lines = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            status = (folder / "stat").read_text().rpartition(")")[2].split()
-            if int(status[1]) == pid:
-                found[int(folder.name)] = (folder / "cmdline").read_text().replace("\0", " ")
-        except (FileNotFoundError, ProcessLookupError):
-            continue
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            lines[int(folder.name)] = (folder / "cmdline").read_text().split("\0")
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {child: lines[child] for child in found - {pid} if child in lines}
+
+
+def only(pid: int, word: str) -> int:
+    """The one descendant that is this program, not a shell that watches it."""
+    [found] = [
+        child
+        for child, words in descendants(pid).items()
+        if words[0].endswith(word) or (word in words[:5] and not words[0].endswith("sh"))
+    ]
     return found
 
 
 async def test_a_dead_presidio_blocks_and_a_new_one_takes_its_place(tmp_path: Path) -> None:
     async with EchoUpstream.listening() as upstream, running(tmp_path, upstream.url) as program:
-        [worker] = [pid for pid, line in children(program.process.pid).items() if "presidio" in line]
+        worker = only(program.process.pid, "proxy.edges.presidio_worker")
         os.kill(worker, signal.SIGSTOP)
         asking = asyncio.ensure_future(program.post(BODY))
         await asyncio.sleep(0.3)
@@ -51,7 +62,7 @@ async def test_a_dead_opa_blocks_until_it_is_back(tmp_path: Path) -> None:
         running(tmp_path, upstream.url, hard_rules={"engine": "opa"}) as program,
     ):
         assert (await program.post(BODY)).status == 200
-        [opa] = [pid for pid, line in children(program.process.pid).items() if "opa run" in line]
+        opa = only(program.process.pid, "/opa")
         os.kill(opa, signal.SIGSTOP)
         answer = await program.post({**BODY, "temperature": 0.3})
         assert (answer.status, answer.error["code"]) == (503, "engine_unavailable")
@@ -96,7 +107,8 @@ async def test_an_upstreams_own_words_about_an_error_are_not_passed_on(tmp_path:
 async def test_an_upstream_that_dies_in_a_stream_gives_an_error_event_and_no_done(tmp_path: Path) -> None:
     async with EchoUpstream.listening() as upstream, running(tmp_path, upstream.url) as program:
         upstream.mode = "die"
-        answer = await program.post(STREAM)
+        told = "The first sentence is whole. The second one will never be"
+        answer = await program.post({**STREAM, "messages": [{"role": "user", "content": told}]})
         events = [line[6:] for line in answer.body.decode().split("\n") if line.startswith("data: ")]
         assert json.loads(events[-1])["error"]["code"] == "upstream_unavailable"
         assert b"[DONE]" not in answer.body
@@ -134,19 +146,20 @@ async def test_a_client_that_leaves_ends_the_models_work_within_a_second(tmp_pat
 
 
 async def test_a_full_spool_refuses_before_the_model_is_asked(tmp_path: Path) -> None:
+    nowhere = {"spool_bytes": 2**20, "outlet": "otlp_http", "endpoint": "http://127.0.0.1:9/v1/logs"}
+    long = {"model": "smollm2", "messages": [{"role": "user", "content": "plain words " * 1500}]}
     async with (
         EchoUpstream.listening() as upstream,
-        running(
-            tmp_path,
-            upstream.url,
-            feedback={"spool_bytes": 65536, "outlet": "otlp_http", "endpoint": "http://127.0.0.1:9"},
-        ) as program,
+        running(tmp_path, upstream.url, feedback=nowhere) as program,
     ):
-        answers = [await program.post({**BODY, "temperature": n / 100}) for n in range(60)]
-        refused = [answer for answer in answers if answer.status == 503]
-        assert refused
-        assert refused[-1].error["code"] == "record_unavailable"
-        assert len(upstream.bodies) == len([answer for answer in answers if answer.status == 200])
+        statuses = []
+        for _ in range(100):
+            answer = await program.post(long)
+            statuses.append(answer.status)
+            if answer.status == 503:
+                break
+        assert answer.error["code"] == "record_unavailable"
+        assert len(upstream.bodies) == statuses.count(200)
 
 
 async def test_killed_in_the_middle_an_exchange_is_found_again_as_aborted(tmp_path: Path) -> None:
@@ -163,7 +176,11 @@ async def test_killed_in_the_middle_an_exchange_is_found_again_as_aborted(tmp_pa
         async with running(tmp_path, upstream.url) as again:
             for _ in range(200):
                 folder = again.folder / "state" / "decisions"
-                lines = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.open()]
+                lines = [
+                    json.loads(line)
+                    for path in folder.glob("*.jsonl")
+                    for line in path.read_text().splitlines()
+                ]
                 if {"aborted", "complete"} <= {line["status"] for line in lines}:
                     break
                 await asyncio.sleep(0.05)
@@ -194,7 +211,7 @@ async def test_a_policy_that_does_not_compile_refuses_to_start_and_keeps_a_runni
     async with running(tmp_path, upstream.url, ready=False, hard_rules={"policies": "policies"}) as refused:
         assert await refused.process.wait() == 2
         await asyncio.sleep(0.1)
-        assert any("broken.rego:3" in line or "broken.rego:" in line for line in refused.said)
+        assert any("broken.rego:" in line for line in refused.said)
 
 
 async def test_a_new_rule_is_a_new_folder_and_works_without_a_restart(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The main job over loopback: what the model really received, what the client really read, what was recorded."""
+"""The main job over loopback: what the model received, what the client read, what was recorded."""
 
 import asyncio
 import json
@@ -17,9 +17,8 @@ PRIVATE = f"My name is {NAME}, write to {MAIL}, my card is {CARD}."
 
 async def _records(program: Program, count: int) -> list[str]:
     for _ in range(200):
-        lines = [
-            line for path in (program.folder / "state" / "feedback").glob("*.jsonl") for line in path.open()
-        ]
+        folder = program.folder / "state" / "feedback"
+        lines = [line for path in folder.glob("*.jsonl") for line in path.read_text().splitlines()]
         if len(lines) >= count:
             return lines
         await asyncio.sleep(0.05)
@@ -126,4 +125,4 @@ async def test_figures_and_health_are_on_the_admin_side(program: Program) -> Non
     assert (await program.get("/healthz")).status == 200
     assert (await program.get("/readyz")).status == 200
     figures = (await program.get("/metrics")).body.decode()
-    assert 'sluicegate_exchanges_total{code="",dialect="openai.chat",status="complete"}' in figures
+    assert 'sluicegate_exchanges_total{code="",dialect="openai_chat",status="complete"}' in figures

@@ -49,10 +49,10 @@ PHASES: dict[str, dict[str, Any]] = {
 
 # What a field may hold instead: every type, the edges of numbers, and words that the rules know.
 OTHERS: tuple[Any, ...] = (
-    None, True, False, 0, 1, -1, 2, 129, 4096, 4097, 2**53 - 1, 0.5, 1e-9, 4096.0, "", "finance", "everyone", "pass",
-    "fail", "error", "engineering", "smollm2-finance", "é\u0000\U0001f600", "stop", [], [None], ["finance"],
-    ["everyone", 1], [[]], [{}], {}, {"id": None}, {"name": "get_weather"}, {"status": "pass"}, {"0": "stop"},
-    {"": {}}, [{"name": "x"}, {"name": None}], [{"kind": "image_url"}],
+    None, True, False, 0, 1, -1, 2, 129, 4096, 4097, 2**53 - 1, 0.5, 1e-9, 4096.0, "", "finance", "everyone",
+    "pass", "fail", "error", "engineering", "smollm2-finance", "é\u0000\U0001f600", "stop", [], [None],
+    ["finance"], ["everyone", 1], [[]], [{}], {}, {"id": None}, {"name": "get_weather"}, {"status": "pass"},
+    {"0": "stop"}, {"": {}}, [{"name": "x"}, {"name": None}], [{"kind": "image_url"}],
 )  # fmt: skip
 
 

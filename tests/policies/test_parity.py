@@ -4,6 +4,7 @@ import shutil
 import textwrap
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -18,7 +19,7 @@ NEW_RULE = textwrap.dedent(
 
 
 def test_both_engines_give_the_same_decision_on_whole_and_on_broken_documents() -> None:
-    documents = [*whole(), *generated(120, seed=0), {}, [], None, "text", 7]
+    documents: list[Any] = [*whole(), *generated(120, seed=0), {}, [], None, "text", 7]
     assert ask_opa(documents) == ask_embedded(documents)
 
 

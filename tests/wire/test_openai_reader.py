@@ -252,7 +252,10 @@ def test_an_odd_envelope_carries_nothing(odd: dict[str, Any]) -> None:
 
 
 def test_a_whole_answer_is_bounded_and_must_be_one() -> None:
-    assert events([b"x" * (WHOLE_BYTES + 1)], stream=False) is None
+    reader = ChatReader(stream=False)
+    assert reader.feed(b" " * WHOLE_BYTES) == []
+    with pytest.raises(UpstreamUnavailable):
+        reader.feed(b" ")
     for body in (
         b"",
         b"{}",

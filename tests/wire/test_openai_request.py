@@ -158,6 +158,7 @@ def test_what_is_no_request_is_refused(body: Any) -> None:
         ({"n": 0}, "n"),
         ({"n": CHOICES + 1}, "n"),
         ({"n": 1.0}, "n"),
+        ({"n": True}, "n"),
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": -1}, "max_tokens"),
         ({"seed": "1"}, "seed"),

@@ -59,6 +59,7 @@ def reference(stream: bytes) -> list[str] | None:
 @given(streams, st.lists(st.integers(0, 400), max_size=6))
 @example(b"data: a\r\n\r\ndata: b\r\n\r\n", [8])
 @example(b"data: a\r\r", [8])
+@example(b"data: a\r\ndata: b\r\n\r\n", [8])
 def test_however_a_stream_is_cut_the_same_comes_out(stream: bytes, places: list[int]) -> None:
     whole = read([stream])
     assert read(cut(stream, places)) == whole
@@ -86,6 +87,7 @@ def test_what_is_written_is_read_back(payloads: list[str]) -> None:
     [
         (b"data: one\ndata: two\n\n", ["one\ntwo"]),
         (b"data:  two spaces\n\n", [" two spaces"]),
+        (b"data:  two\ndata:  spaces\n\n", [" two\n spaces"]),
         (b"event: x\nid: 1\ndata: a\n\n", ["a"]),
         (b": comment\n\n: another\r\n\r\n", []),
         (b"data: a\r\rdata: b\r\r", ["a", "b"]),
@@ -133,6 +135,13 @@ def test_the_bound_on_an_event_is_exact(step: int) -> None:
     for stream, passes in ((longest + b"\n\n", True), (longest + b"x\n\n", False), (longest + b"xxx", False)):
         payloads = read(stream[i : i + step] for i in range(0, len(stream), step))
         assert (payloads is not None) is passes
+
+
+def test_an_event_that_is_too_long_is_refused_before_it_ends() -> None:
+    reader = SseReader()
+    assert reader.feed(b"x" * (sse.EVENT_BYTES + 1)) == []
+    with pytest.raises(UpstreamUnavailable):
+        reader.feed(b"x")
 
 
 def test_many_events_in_one_piece_are_not_one_long_event() -> None:
