@@ -195,8 +195,7 @@ def _obligations(value: Json) -> Obligations:
     fields: dict[str, Json] = {}
     for name, part in _mapping(value).items():
         fields.update(_READERS[name](part))
-    # Joined with nothing: sorted, and of two plans for one thing the stricter.
-    return Obligations(**fields).join(NO_OBLIGATIONS)
+    return Obligations(**fields) if fields else NO_OBLIGATIONS
 
 
 def _redact(value: Json) -> dict[str, Json]:

@@ -4,10 +4,10 @@ The strictest wins: actions are ordered numbers, obligations join monotonically 
 is never weaker than either of its parts). Parsing of an engine's document lives in `policy.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal
+from typing import Any, Literal
 
 
 class Action(IntEnum):
@@ -64,7 +64,8 @@ class SoftAsk:
 
 @dataclass(frozen=True, slots=True)
 class Obligations:
-    """What an allowing decision demands. All fields are sets in spirit: order means nothing."""
+    """What an allowing decision demands. All fields are sets: order means nothing, and of two demands for one
+    thing the stricter stands, so equal demands are equal values however they were spelled."""
 
     redact_prompt: tuple[KindPlan, ...] = ()
     redact_answer: tuple[KindPlan, ...] = ()
@@ -74,18 +75,59 @@ class Obligations:
     max_tokens: int | None = None
     no_mirror: bool = False
 
+    def __post_init__(self) -> None:
+        for name, stand in _STANDING.items():
+            if demands := getattr(self, name):
+                object.__setattr__(self, name, stand(demands))
+
     def join(self, other: "Obligations") -> "Obligations":
+        """Mostly a later decision demands nothing new; then this one is given back as it is."""
+        if other is self or other is NO_OBLIGATIONS:
+            return self
+        if self is NO_OBLIGATIONS:
+            return other
         caps = [cap for cap in (self.max_tokens, other.max_tokens) if cap is not None]
         return Obligations(
-            redact_prompt=_join_kinds(self.redact_prompt + other.redact_prompt),
-            redact_answer=_join_kinds(self.redact_answer + other.redact_answer),
-            withhold=_join_withheld(self.withhold + other.withhold),
-            strip_tools=tuple(sorted({*self.strip_tools, *other.strip_tools})),
-            soft=tuple(sorted({*self.soft, *other.soft})),
+            redact_prompt=self.redact_prompt + other.redact_prompt,
+            redact_answer=self.redact_answer + other.redact_answer,
+            withhold=self.withhold + other.withhold,
+            strip_tools=self.strip_tools + other.strip_tools,
+            soft=self.soft + other.soft,
             max_tokens=min(caps) if caps else None,
             no_mirror=self.no_mirror or other.no_mirror,
         )
 
+
+def _join_kinds(plans: Iterable[KindPlan]) -> tuple[KindPlan, ...]:
+    """The lower score redacts more, and what one rule wants one-way stays one-way."""
+    joined: dict[str, KindPlan] = {}
+    for plan in plans:
+        seen = joined.get(plan.kind, plan)
+        joined[plan.kind] = KindPlan(plan.kind, min(seen.score, plan.score), seen.restore and plan.restore)
+    return tuple(joined[kind] for kind in sorted(joined))
+
+
+def _join_withheld(items: Iterable[Withhold]) -> tuple[Withhold, ...]:
+    """Silence is stricter than notice."""
+    joined: dict[str, Withhold] = {}
+    for item in items:
+        seen = joined.get(item.document, item)
+        joined[item.document] = Withhold(item.document, seen.notice and item.notice)
+    return tuple(joined[document] for document in sorted(joined))
+
+
+def _each_once(items: Iterable[Any]) -> tuple[Any, ...]:
+    return tuple(sorted(set(items)))
+
+
+_STANDING: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+    "redact_prompt": _join_kinds,
+    "redact_answer": _join_kinds,
+    "withhold": _join_withheld,
+    "strip_tools": _each_once,
+    "soft": _each_once,
+}
+"""What stands of the demands in each field."""
 
 NO_OBLIGATIONS = Obligations()
 
@@ -117,21 +159,3 @@ class SoftVerdict:
     status: Literal["pass", "fail", "error", "pending"]
     score: float | None
     judge: str
-
-
-def _join_kinds(plans: Iterable[KindPlan]) -> tuple[KindPlan, ...]:
-    """The lower score redacts more, and what one rule wants one-way stays one-way."""
-    joined: dict[str, KindPlan] = {}
-    for plan in plans:
-        seen = joined.get(plan.kind, plan)
-        joined[plan.kind] = KindPlan(plan.kind, min(seen.score, plan.score), seen.restore and plan.restore)
-    return tuple(joined[kind] for kind in sorted(joined))
-
-
-def _join_withheld(items: Iterable[Withhold]) -> tuple[Withhold, ...]:
-    """Silence is stricter than notice."""
-    joined: dict[str, Withhold] = {}
-    for item in items:
-        seen = joined.get(item.document, item)
-        joined[item.document] = Withhold(item.document, seen.notice and item.notice)
-    return tuple(joined[document] for document in sorted(joined))

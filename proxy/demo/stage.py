@@ -21,6 +21,9 @@ from proxy.demo.tap import Tap
 from proxy.demo.tour import FINANCE_MODEL, MODEL, Guests
 from proxy.edges.identity_keys import hashed, new_key
 
+# No secret: every tour asks the small model to copy the same pseudonyms, so that it goes the same way twice.
+PSEUDONYM_KEY = b"the key of the guided tour alone"
+
 READY_S = 60.0  # loading spaCy takes three seconds; a busy machine may take ten times that
 
 
@@ -70,6 +73,7 @@ def _write_config(
         for name, key in keys.items()
     ]
     _write_private(folder / "keys.yaml", {"keys": entries})
+    _new_private(folder / "pseudonym.key").write_bytes(PSEUDONYM_KEY)
     return _write_private(
         folder / "sluicegate.yaml",
         {
@@ -77,15 +81,26 @@ def _write_config(
             "listen": {"address": listen, "admin": admin},
             "upstreams": [{"name": "llama", "url": upstream, "models": {MODEL: MODEL, FINANCE_MODEL: MODEL}}],
             "identity": {"keys_file": "keys.yaml"},
-            "soft_rules": {"judge": "openai", "method": "description", "url": judge, "model": MODEL},
+            "redaction": {"key_file": "pseudonym.key"},
+            "soft_rules": {
+                "judge": "openai",
+                "method": "description",
+                "url": judge,
+                "model": MODEL,
+                "deadline_s": 60,
+            },
         },
     )
 
 
 def _write_private(path: Path, document: object) -> Path:
+    _new_private(path).write_text(yaml.safe_dump(document, sort_keys=False))
+    return path
+
+
+def _new_private(path: Path) -> Path:
     path.unlink(missing_ok=True)
     path.touch(mode=0o600)
-    path.write_text(yaml.safe_dump(document, sort_keys=False))
     return path
 
 

@@ -55,7 +55,7 @@ class OpaChild:
         files = await asyncio.to_thread(read_policies, policies)
         # Not under the state directory: a socket's path may have 107 bytes only.
         folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="sluicegate-"))
-        child = cls(opa, files, folder, deadline_s)
+        child = cls(await asyncio.to_thread(opa.resolve), files, folder, deadline_s)
         try:
             bundle = await asyncio.to_thread(compile_bundle, opa, files, place=policies)
             await asyncio.to_thread((folder / "bundle.tar.gz").write_bytes, bundle)
@@ -109,7 +109,7 @@ class OpaChild:
         return self._engine
 
     async def _spawn(self) -> Process:
-        self._socket.unlink(missing_ok=True)
+        await asyncio.to_thread(self._socket.unlink, missing_ok=True)
         arguments = [
             "run",
             "--server",
@@ -121,7 +121,7 @@ class OpaChild:
         ]
         place = ["--addr", f"unix://{self._socket}", "--unix-socket-perm", "700"]
         return await asyncio.create_subprocess_exec(
-            "/bin/sh", "-c", KEEPER, "sh", str(self._opa.resolve()), *arguments, *place,
+            "/bin/sh", "-c", KEEPER, "sh", str(self._opa), *arguments, *place,
             "--bundle", str(self._folder / "bundle.tar.gz"),
             stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, cwd=self._folder, env={}, start_new_session=True,
         )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +104,13 @@ def test_redaction_with_presidio_asks_nobody() -> None:
     assert outcome.packets == ()
     assert outcome.code == 0
     assert b"anna@example.com" not in outcome.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_whole_tour_speaks_to_nobody_outside(tmp_path: Path) -> None:
+    """A real model, a judge, the proxy with everything on, six steps: and not one packet leaves."""
+    tour = [sys.executable, "-m", "proxy", "demo", "--once", "--state", str(tmp_path)]
+    outcome = run_alone(tour, seconds=240, environ=dict(os.environ))
+    assert outcome.packets == ()
+    assert outcome.code == 0, outcome.stdout

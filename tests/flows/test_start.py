@@ -46,7 +46,10 @@ async def test_workers_share_the_port_and_speak_through_one_admin_side(tmp_path:
     with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
         ports = [taken.getsockname()[1] for taken in (one, two)]
     listen = {"address": f"127.0.0.1:{ports[0]}", "admin": f"127.0.0.1:{ports[1]}", "workers": 2}
-    async with EchoUpstream.listening() as upstream, running(tmp_path, upstream.url, listen=listen) as program:
+    async with (
+        EchoUpstream.listening() as upstream,
+        running(tmp_path, upstream.url, listen=listen) as program,
+    ):
         program.admin = f"http://127.0.0.1:{ports[1]}"
         for _ in range(300):
             if (await program.get("/readyz")).status == 200:
