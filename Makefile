@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 OPA_VERSION   := 1.22.2
-REGAL_VERSION := 0.38.1
 OPA    := .tools/opa
 # Two cores are the smallest machine this is tested on; native threads are bounded to leave one for the loop.
 export OMP_NUM_THREADS ?= 1
@@ -45,6 +44,7 @@ $(OPA):
 policies: setup opa ## the policy repository's own checks: format, strict, tests with coverage, lint
 	$(OPA) fmt --fail --list policies
 	$(OPA) check --strict --v1-compatible --schema policies/schemas policies
+	$(BIN)/sluicegate policy compile -p policies --check
 	$(BIN)/sluicegate policy test -p policies
 
 format: setup ## write the house style

@@ -38,6 +38,9 @@ class Judge(Protocol):
 
 
 class TokenCounter(Protocol):
+    def cached(self, model: str, text: str) -> int | None:
+        """The count where it is known already; None: ask for it. Never blocks."""
+
     def count(self, model: str, text: str) -> int:
         """Tokens of a text for the name that the upstream knows. Blocking: about 40 µs a kB."""
 
@@ -69,7 +72,11 @@ class Ticket(Protocol):
     """A place in the spool, reserved before the upstream is asked."""
 
     async def close(self, decisions: Sequence[Mapping[str, Any]], record: Mapping[str, Any] | None) -> None:
-        """On disk when this returns. `record` is None when the exchange is not to be mirrored."""
+        """On disk when this returns. `record` is None when the exchange is not to be mirrored.
+
+        The client may have left and the caller be cancelled meanwhile: what was handed over is written all
+        the same.
+        """
 
 
 class Journal(Protocol):

@@ -239,9 +239,9 @@ _READERS: dict[str, Callable[[Json], dict[str, Json]]] = {
 
 
 def _fields(value: Json, *names: str) -> list[Json]:
-    """The values of exactly these keys."""
-    if _mapping(value).keys() != set(names):
-        raise KeyError("not the keys of this document")
+    """The values of exactly these keys; one that is missing raises KeyError."""
+    if len(_mapping(value)) != len(names):
+        raise ValueError("more or fewer keys than this document has")
     return [value[name] for name in names]
 
 

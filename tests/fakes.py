@@ -103,6 +103,9 @@ class WordJudge:
 class LetterTokens:
     """A token is a character."""
 
+    def cached(self, model: str, text: str) -> int | None:
+        return None
+
     def count(self, model: str, text: str) -> int:
         return len(text)
 
@@ -164,9 +167,9 @@ class MemoryTicket:
     record: Mapping[str, Any] | None = None
 
     async def close(self, decisions: Sequence[Mapping[str, Any]], record: Mapping[str, Any] | None) -> None:
-        await asyncio.sleep(0)
         self.closed += 1
         self.decisions, self.record = decisions, record
+        await asyncio.sleep(0)
 
 
 @dataclass

@@ -2,6 +2,15 @@
 
 What a guard holds back is asked about before it leaves; tool calls are assembled, judged and then sent
 whole; the finish, the usage and the end of the answer wait for the last decision and for the record.
+
+The `answer` phase is asked before the first text leaves, before the text that follows any new fact (an entity,
+a soft verdict, a lane, a finish), at the latest every `UNASKED_CHARS` characters, and at the end. In between
+only lengths have changed, so a rule on lengths hears of them that much late.
+
+An answer that is not streamed is there as a whole: nothing has to be held back, so it is looked at at once, as
+a tool's arguments are, and decided on at its end alone. A recogniser may find other entities in a whole text
+than in its windows, for it sees more of what stands around them. Where a soft rule wants to see the answer it
+is cut into windows all the same: a judge's deadline is for a window, not for a book.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -10,7 +19,7 @@ from typing import Protocol
 from proxy import policy
 from proxy.conductor.asking import insist, judge_all, worst
 from proxy.conductor.passage import Passage
-from proxy.conductor.toolcalls import OpenCall, inspect_call
+from proxy.conductor.toolcalls import OpenCall, conceal_all, inspect_call
 from proxy.engines import UpstreamAnswer
 from proxy.errors import UpstreamUnavailable
 from proxy.exchange import (
@@ -30,6 +39,10 @@ from proxy.redact.restore import RestoringWindow
 from proxy.verdict import SoftAsk
 
 
+# About a screen of text, and three windows: a rule on lengths needs no finer measure.
+UNASKED_CHARS = 2_000
+
+
 class Writer(Protocol):
     """Frames events for the client in its own dialect."""
 
@@ -37,7 +50,7 @@ class Writer(Protocol):
 
 
 class LaneFlow:
-    """One lane's guard and restoring window, and how much of it has passed."""
+    """One lane's guard and restoring window, and how much of it has passed. `waiting`: of a whole answer."""
 
     def __init__(self, passage: Passage, *, always_ask: bool) -> None:
         self.guard = Guard(
@@ -48,6 +61,7 @@ class LaneFlow:
             always_ask=always_ask,
         )
         self.window = RestoringWindow(passage.vault)
+        self.waiting: list[str] = []
         self.clean: list[CleanText] = []
         self.chars = 0
 
@@ -62,6 +76,9 @@ class Answering:
         self._calls: dict[Lane, OpenCall] = {}
         self._finishes: list[Finish] = []
         self._soft: Sequence[SoftAsk] = [rule for rule in passage.obligations.soft if rule.side == "answer"]
+        self._whole = not passage.exchange.stream and not self._soft
+        self._asked_with: tuple[object, ...] = ()
+        self._unasked = 0  # characters that left since the last decision
 
     async def run(self, answer: UpstreamAnswer) -> AsyncIterator[bytes]:
         """Everything but the closing bytes: what is left to say stands in `closing()`."""
@@ -77,9 +94,13 @@ class Answering:
                 yield out
         if not ended:
             raise UpstreamUnavailable("The model server ended its answer early.")
-        if out := await self._flush_all():
+        out = await self._flush_all()
+        if self._whole:
+            await self._decide(final=True)
+        if out:
             yield out
-        await self._decide(final=True)
+        if not self._whole:
+            await self._decide(final=True)
 
     def closing(self) -> bytes:
         """The finishes, the usage and the end: only after the last decision and the record."""
@@ -92,6 +113,8 @@ class Answering:
         match event:
             case Delta(lane, text) if lane.kind == "tool":
                 self._call(lane).pieces.append(text)
+            case Delta(lane, text) if self._whole:
+                self._lane(lane).waiting.append(text)
             case Delta(lane, text):
                 return await self._release(lane, self._lane(lane).guard.feed(text))
             case Head():
@@ -127,12 +150,15 @@ class Answering:
         pending = list(steps)
         while pending:
             step = pending.pop(0)
-            if isinstance(step, Emit):
-                out.append(self._emit(lane, flow, step.text))
+            if isinstance(step, Ask):
+                pending = [*await self._settle(flow, step), *pending]
                 continue
-            settled = await self._settle(flow, step)
-            await self._judge_window([one.text for one in settled if isinstance(one, Emit)])
-            pending = [*settled, *pending]
+            await self._judge(step.text)
+            if self._due(len(step.text)):
+                await self._decide(final=False)
+            if step.text.strip():  # blanks are not judged, and break no rule
+                insist(self._passage, self._soft)
+            out.append(self._emit(lane, flow, step.text))
         return b"".join(out)
 
     async def _settle(self, flow: LaneFlow, ask: Ask) -> Sequence[Ask | Emit]:
@@ -142,21 +168,34 @@ class Answering:
         [found] = await self._passage.house.doors.recogniser.recognise([ask.text], plan)
         return flow.guard.settle(ask.within(found))
 
-    async def _judge_window(self, texts: Sequence[CleanText]) -> None:
-        text = CleanText("".join(texts))
-        if not text:
+    async def _judge(self, text: CleanText) -> None:
+        if not self._soft or not text.strip():
             return
-        if self._soft and text.strip():
-            for rule, verdict in (await judge_all(self._passage, self._soft, [text])).items():
-                # The worst window so far is the word on the answer: a fine one after it mends nothing.
-                said = self._passage.soft.get(rule, verdict)
-                self._passage.soft[rule] = worst([said, verdict])
-        await self._decide(final=False)
-        insist(self._passage, self._soft)
+        for rule, verdict in (await judge_all(self._passage, self._soft, [text])).items():
+            # The worst window so far is the word on the answer: a fine one after it mends nothing.
+            said = self._passage.soft.get(rule, verdict)
+            self._passage.soft[rule] = worst([said, verdict])
+
+    def _due(self, leaving: int) -> bool:
+        """Whether the rules must be asked before so many more characters leave."""
+        return self._unasked + leaving > UNASKED_CHARS or self._facts() != self._asked_with
+
+    def _facts(self) -> tuple[object, ...]:
+        """Everything that an `answer` document tells, but for lengths. Leaks are counted: none is taken back."""
+        passage = self._passage
+        return (
+            len(passage.leaks),
+            *passage.soft.values(),
+            len(self._lanes),
+            len(self._calls),
+            len(passage.finish),
+            passage.usage,
+        )
 
     def _emit(self, lane: Lane, flow: LaneFlow, text: CleanText) -> bytes:
         flow.clean.append(text)
         flow.chars += len(text)
+        self._unasked += len(text)
         restored = flow.window.feed(text)
         return self._write_text(lane, restored) if restored else b""
 
@@ -167,7 +206,11 @@ class Answering:
     async def _flush_all(self) -> bytes:
         out: list[bytes] = []
         for lane, flow in self._lanes.items():
-            out.append(await self._release(lane, flow.guard.finish()))
+            if self._whole:
+                [clean] = await conceal_all(self._passage, ["".join(flow.waiting)])
+                out.append(self._emit(lane, flow, clean))
+            else:
+                out.append(await self._release(lane, flow.guard.finish()))
             if rest := flow.window.finish():
                 out.append(self._write_text(lane, rest))
         for lane, call in sorted(self._calls.items()):
@@ -189,6 +232,7 @@ class Answering:
 
     async def _decide(self, *, final: bool) -> None:
         passage = self._passage
+        self._asked_with, self._unasked = self._facts(), 0
         lanes = {lane: flow.chars for lane, flow in self._lanes.items()}
         lanes |= {lane: sum(map(len, call.pieces)) for lane, call in self._calls.items()}
         await passage.decide_late(

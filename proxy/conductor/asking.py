@@ -57,11 +57,14 @@ async def ask(passage: Passage) -> Exchange:
     raise EngineUnavailable("The policies demand something new each time they are asked.")
 
 
+def rules_beside(passage: Passage) -> bool:
+    """Whether there are soft rules that may run beside the upstream call."""
+    return any(rule.side == "prompt" and rule.when == "beside" for rule in passage.obligations.soft)
+
+
 async def ask_beside(passage: Passage, clean: Exchange) -> None:
     """The soft rules that may run beside the upstream call, and the second `prompt` decision."""
     obeyed = passage.obligations
-    if not any(rule.side == "prompt" and rule.when == "beside" for rule in obeyed.soft):
-        return
     await _ask_soft(passage, clean, obeyed, when="beside")
     await passage.decide_late(policy.prompt(passage.base, passage.entities, passage.soft))
     insist(passage, [rule for rule in obeyed.soft if rule.side == "prompt"])
@@ -78,7 +81,7 @@ async def judge_all(
 
 
 def insist(passage: Passage, rules: Iterable[SoftAsk]) -> None:
-    """A rule without a verdict blocks, whatever the policies made of that, unless its owner wrote otherwise."""
+    """A rule without a verdict blocks, whatever the policies made of it, unless its owner wrote otherwise."""
     for rule in rules:
         verdict = passage.soft.get(rule.rule)
         judged = verdict is not None and verdict.status in ("pass", "fail")
@@ -88,13 +91,15 @@ def insist(passage: Passage, rules: Iterable[SoftAsk]) -> None:
 
 async def _count(passage: Passage, segments: Sequence[Segment]) -> tuple[int, ...]:
     tokens, model = passage.house.doors.tokens, passage.route.model
+    known = [tokens.cached(model, segment.text) for segment in segments]
+    new = [index for index, count in enumerate(known) if count is None]
 
-    def count() -> tuple[int, ...]:
-        return tuple(tokens.count(model, segment.text) for segment in segments)
+    def count() -> list[int]:
+        return [tokens.count(model, segments[index].text) for index in new]
 
-    if sum(len(segment.text) for segment in segments) <= COUNT_INLINE_CHARS:
-        return count()
-    return await asyncio.to_thread(count)
+    inline = sum(len(segments[index].text) for index in new) <= COUNT_INLINE_CHARS
+    counted = iter(count() if inline else await asyncio.to_thread(count))
+    return tuple(next(counted) if one is None else one for one in known)
 
 
 async def _obey(passage: Passage, exchange: Exchange, obligations: Obligations) -> Exchange:
@@ -137,8 +142,9 @@ async def _recognise(
 ) -> list[tuple[Span, ...]]:
     """Identifiers are not prose: only patterns are looked for in them (`redact.kinds`)."""
     found: list[tuple[Span, ...]] = [()] * len(segments)
-    for identifiers, kinds in ((False, tuple(plan)), (True, for_identifiers(plan))):
+    for identifiers in (False, True):
         chosen = [i for i, one in enumerate(segments) if _is_identifier(one) is identifiers and one.text]
+        kinds = for_identifiers(plan) if chosen and identifiers else plan
         if not chosen or not kinds:
             continue
         spans = await passage.house.doors.recogniser.recognise([segments[i].text for i in chosen], kinds)
@@ -167,7 +173,7 @@ def _units(clean: Exchange, messages: Iterable[CleanMessage]) -> list[CleanText]
 
 
 def _verdicts(passage: Passage, obligations: Obligations) -> Mapping[str, SoftVerdict]:
-    """The verdicts so far. Rules asked beside the upstream are pending, which only they themselves may accept."""
+    """The verdicts so far. Rules asked beside the upstream are pending, which only they may accept."""
     pending = {
         rule.rule: SoftVerdict(rule.rule, "pending", None, "")
         for rule in obligations.soft

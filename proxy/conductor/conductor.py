@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from proxy import policy, record
 from proxy.conductor.answering import Answering, Writer
-from proxy.conductor.asking import ask, ask_beside
+from proxy.conductor.asking import ask, ask_beside, rules_beside
 from proxy.conductor.house import House, ModelRoute
 from proxy.conductor.passage import Passage
 from proxy.engines import Ticket, UpstreamAnswer
@@ -59,8 +59,7 @@ class Closing:
         mirrored = None
         if status != "blocked" and passage.output and not passage.obligations.no_mirror:
             mirrored = record.record(summary, passage.input, passage.output, passage.calls)
-        # The client may be gone and this task cancelled: the record is written all the same.
-        await asyncio.shield(self._ticket.close(record.decision_log(summary), mirrored))
+        await self._ticket.close(record.decision_log(summary), mirrored)
         passage.house.doors.meter.observe(summary)
 
 
@@ -125,6 +124,8 @@ class Conductor:
     async def _send(self, passage: Passage, clean: Exchange) -> UpstreamAnswer:
         """Ask the upstream, and beside it the soft rules that may wait until then. A refusal ends both."""
         body = upstream_body(clean, passage.route.model)
+        if not rules_beside(passage):
+            return await self._house.doors.upstream.open(clean.model, body, stream=clean.stream)
         opening: list[asyncio.Task[UpstreamAnswer]] = []
         handed = False
         try:

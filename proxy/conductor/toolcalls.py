@@ -32,10 +32,10 @@ async def inspect_call(passage: Passage, call: OpenCall) -> InspectedCall:
     text = "".join(call.pieces)
     embedded = tree.embedded(text)
     if embedded is None:
-        [clean] = await _conceal_all(passage, [text])
+        [clean] = await conceal_all(passage, [text])
         return InspectedCall(None, clean, restore_text(passage.vault, clean))
     leaves = tree.leaves(embedded)
-    texts = await _conceal_all(passage, [leaf.text for leaf in leaves])
+    texts = await conceal_all(passage, [leaf.text for leaf in leaves])
     clean = _with_texts(embedded, leaves, texts)
     restored = _with_texts(embedded, leaves, [restore_text(passage.vault, one) for one in texts])
     return InspectedCall(
@@ -51,7 +51,8 @@ def _with_texts(value: Json, leaves: Sequence[tree.Leaf], texts: Sequence[str]) 
     return tree.with_leaves(value, changes) if changes else value
 
 
-async def _conceal_all(passage: Passage, texts: Sequence[str]) -> list[CleanText]:
+async def conceal_all(passage: Passage, texts: Sequence[str]) -> list[CleanText]:
+    """Whole texts of the answer, without what the model itself leaked in them."""
     plan = passage.obligations.redact_answer
     if not plan or not texts:
         return [CleanText(text) for text in texts]

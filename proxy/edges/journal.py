@@ -142,7 +142,11 @@ class SpoolJournal:
         lesser = None
         if kept is not None and len(payload) > RESERVE_BYTES:
             lesser = close_payload(ticket.exchange_id, decisions, None)
-        await self._scribe.close(payload, ticket.place, lesser)
+        try:
+            await self._scribe.close(payload, ticket.place, lesser)
+        except asyncio.CancelledError:
+            self._tickets.discard(ticket)  # nobody waits for the write any more, and it goes on
+            raise
         self._tickets.discard(ticket)
 
     async def run(self) -> None:

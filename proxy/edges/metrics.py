@@ -1,6 +1,7 @@
 """Prometheus figures of finished exchanges. Labels are codes and names from our own tables, never content."""
 
 from collections.abc import Callable
+from functools import cache
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -14,62 +15,71 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._exchanges = Counter(
+        exchanges = Counter(
             "sluicegate_exchanges",
             "Finished exchanges.",
             ("dialect", "status", "code"),
             registry=self.registry,
         )
-        self._duration = Histogram(
+        duration = Histogram(
             "sluicegate_exchange_seconds",
             "From request to last byte.",
             ("dialect",),
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._first = Histogram(
+        first = Histogram(
             "sluicegate_time_to_first_token_seconds",
             "From request to the first text of the answer.",
             ("dialect",),
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self._decisions = Counter(
+        decisions = Counter(
             "sluicegate_decisions",
             "Decisions of the hard rules.",
             ("phase", "action"),
             registry=self.registry,
         )
-        self._soft = Counter(
+        soft = Counter(
             "sluicegate_soft_verdicts", "Verdicts of the judge.", ("rule", "status"), registry=self.registry
         )
-        self._entities = Counter(
+        entities = Counter(
             "sluicegate_entities_redacted",
             "Entities redacted from requests.",
             ("kind",),
             registry=self.registry,
         )
-        self._tokens = Counter(
+        tokens = Counter(
             "sluicegate_tokens",
             "Tokens as the upstream booked them.",
             ("model", "side"),
             registry=self.registry,
         )
 
+        # Looking a child up by its labels costs more than counting does. The registry keeps them all anyway.
+        self._exchanges = cache(exchanges.labels)
+        self._duration = cache(duration.labels)
+        self._first = cache(first.labels)
+        self._decisions = cache(decisions.labels)
+        self._soft = cache(soft.labels)
+        self._entities = cache(entities.labels)
+        self._tokens = cache(tokens.labels)
+
     def observe(self, summary: Summary) -> None:
-        self._exchanges.labels(summary.dialect, summary.status, summary.error or "").inc()
-        self._duration.labels(summary.dialect).observe(summary.duration_ms / 1e3)
+        self._exchanges(summary.dialect, summary.status, summary.error or "").inc()
+        self._duration(summary.dialect).observe(summary.duration_ms / 1e3)
         if summary.ttft_ms is not None:
-            self._first.labels(summary.dialect).observe(summary.ttft_ms / 1e3)
+            self._first(summary.dialect).observe(summary.ttft_ms / 1e3)
         for one in summary.decisions:
-            self._decisions.labels(one.phase, one.decision.action.word).inc()
+            self._decisions(one.phase, one.decision.action.word).inc()
         for verdict in summary.soft:
-            self._soft.labels(verdict.rule, verdict.status).inc()
+            self._soft(verdict.rule, verdict.status).inc()
         for kind, count in summary.entities.items():
-            self._entities.labels(kind).inc(count)
+            self._entities(kind).inc(count)
         if summary.usage is not None:
-            self._tokens.labels(summary.model, "prompt").inc(summary.usage.prompt)
-            self._tokens.labels(summary.model, "completion").inc(summary.usage.completion)
+            self._tokens(summary.model, "prompt").inc(summary.usage.prompt)
+            self._tokens(summary.model, "completion").inc(summary.usage.completion)
 
     def gauge(self, name: str, help_text: str, read: Callable[[], float]) -> None:
         """A figure that is read when somebody asks for it."""

@@ -21,6 +21,8 @@ from proxy.edges.spool_format import HEADER_BYTES, Damaged, Entry, previous_of
 # Delivered at once. A collector takes requests of 4 MiB over gRPC by default; protobuf is smaller than JSON.
 BATCH_BYTES = 1024 * 1024
 
+# Entries looked at in one go: about 0.2 ms, so an answer hardly waits, and the threads take turns less often.
+BREATH = 16
 
 Place = tuple[int, int]
 """A segment's number and an offset in it."""
@@ -122,8 +124,9 @@ class Courier:
             for entry in self._entries(durable):
                 batch.append(entry)
                 size += len(entry.payload)
-                # Gives the interpreter to the event loop at once instead of after its switch interval (5 ms).
-                time.sleep(0)
+                if len(batch) % BREATH == 0:
+                    # Gives the interpreter to the event loop now instead of after its switch interval (5 ms).
+                    time.sleep(0)
                 if size >= BATCH_BYTES:
                     yield batch
                     batch, size = [], 0

@@ -15,6 +15,7 @@ from proxy.verdict import KindPlan
 
 _KEY_BYTES = 16  # two texts with one key: not in the lifetime of anything
 _ENTRY_BYTES = 300  # a key, a tuple and a place in an ordered dictionary
+_PLANS = 256  # remembered by identity: some groups of people, each with one for prompts and one for answers
 _SPAN_BYTES = 200  # a span with its numbers; kinds are shared
 
 Found = tuple[Span, ...]
@@ -36,8 +37,7 @@ class CachedRecogniser:
         self._kept: OrderedDict[bytes, Found] = OrderedDict()
         self._bytes = 0
         self._asked: dict[bytes, asyncio.Future[Found | None]] = {}
-        self._last_plan: tuple[KindPlan, ...] = ()
-        self._last_hash = self._base
+        self._plans: dict[int, tuple[Sequence[KindPlan], blake2b]] = {}
         self.hits = 0
         self.misses = 0
 
@@ -61,12 +61,20 @@ class CachedRecogniser:
         return keys
 
     def _plan_hash(self, plan: Sequence[KindPlan]) -> blake2b:
-        """Of the revision and the plan. The same tuple comes again and again; a list is never kept."""
-        if plan is not self._last_plan:
-            hashed = self._base.copy()
-            hashed.update(repr(sorted((wanted.kind, wanted.score) for wanted in plan)).encode() + b"\0")
-            self._last_plan, self._last_hash = tuple(plan), hashed
-        return self._last_hash
+        """Of the revision and the plan. The same tuples come again and again; a list is never kept.
+
+        Known by their identity, which is theirs alone while they are kept.
+        """
+        kept = self._plans.get(id(plan))
+        if kept is not None and kept[0] is plan:
+            return kept[1]
+        hashed = self._base.copy()
+        hashed.update(repr(sorted((wanted.kind, wanted.score) for wanted in plan)).encode() + b"\0")
+        if isinstance(plan, tuple):
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[id(plan)] = (plan, hashed)
+        return hashed
 
     def _known(self, key: bytes) -> Found | None:
         found = self._kept.get(key)

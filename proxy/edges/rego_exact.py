@@ -35,6 +35,8 @@ _PATTERN = re.compile(
     r"|\{\d{1,2}(?:,\d{0,2})?\})*"
 )
 
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+
 _ORDERED = "an array comprehension"
 _REASONS = {
     _ORDERED: "its order may differ from OPA's: use a set comprehension, or put it into sort() or count()",
@@ -42,6 +44,18 @@ _REASONS = {
     "regex.match": "only a literal pattern of plain syntax is known to match exactly as in OPA",
     "shadow": "a rule may not have the name of the built-in function that other checks rely on",
 }
+
+
+def number_keys(value: Json, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Paths of keys in data that spell a number: OPA finds them by the number too, its Wasm does not."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if _NUMBER.fullmatch(key):
+                yield (*path, key)
+            yield from number_keys(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from number_keys(inner, (*path, index))
 
 
 def places(module: Json) -> Iterator[tuple[int, str, str]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import fastjsonschema
 import orjson
 
+from proxy.edges.rego_exact import number_keys
 from proxy.edges.yaml_strict import MAX_DEPTH, Places, YamlProblem, read_yaml
 from proxy.errors import ConfigInvalid, RequestInvalid
 from proxy.exchange import Json
@@ -26,11 +27,15 @@ MAX_FILE_BYTES = 8 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PolicyFiles:
-    """`sources`: the Rego without its tests, by path in the repository. `document`: the JSON of `data`."""
+    """`sources`: the Rego without its tests, by path in the repository. `document`: the JSON of `data`.
+
+    `inexact`: what of the data the embedded engine would read otherwise than OPA, one line each.
+    """
 
     sources: Mapping[str, bytes] = field(repr=False)
     document: bytes = field(repr=False)
     revision: str
+    inexact: tuple[str, ...] = ()
 
 
 def default_policies() -> Path:
@@ -50,10 +55,12 @@ def read_policies(policies: Path) -> PolicyFiles:
         for path in _walk(policies, ".rego")
         if not path.name.endswith("_test.rego")
     }
-    document = orjson.dumps({"gateway": {"config": _config(policies, problems)}}, option=orjson.OPT_SORT_KEYS)
+    inexact: list[str] = []
+    config = _config(policies, problems, inexact)
     if problems:
         raise ConfigInvalid(problems)
-    return PolicyFiles(sources, document, _revision(sources, document))
+    document = orjson.dumps({"gateway": {"config": config}}, option=orjson.OPT_SORT_KEYS)
+    return PolicyFiles(sources, document, _revision(sources, document), tuple(inexact))
 
 
 def rego_tests_of(policies: Path) -> dict[str, bytes]:
@@ -102,7 +109,7 @@ def _read(path: Path, problems: list[str]) -> bytes:
     return path.read_bytes()
 
 
-def _config(policies: Path, problems: list[str]) -> dict[str, Json]:
+def _config(policies: Path, problems: list[str], inexact: list[str]) -> dict[str, Json]:
     """One folder a topic, with one `data.yaml` or `data.json` in it."""
     config: dict[str, Json] = {}
     for path in _walk(policies, ".yaml", ".json"):
@@ -114,11 +121,16 @@ def _config(policies: Path, problems: list[str]) -> dict[str, Json]:
         elif folder.name in config:
             problems.append(f"{path}: this topic has two data files")
         else:
-            config[folder.name] = _topic(policies, path, folder.name, problems)
+            config[folder.name], places = _topic(policies, path, folder.name, problems)
+            inexact += [
+                f"{path}:{places.get(where, 1)}: the key {where[-1]} spells a number: OPA finds it by the "
+                "number too, the embedded engine would not"
+                for where in number_keys(config[folder.name])
+            ]
     return config
 
 
-def _topic(policies: Path, path: Path, topic: str, problems: list[str]) -> Json:
+def _topic(policies: Path, path: Path, topic: str, problems: list[str]) -> tuple[Json, Places]:
     places: Places = {}
     try:
         value, places = _parse(path, _read(path, problems))
@@ -130,8 +142,8 @@ def _topic(policies: Path, path: Path, topic: str, problems: list[str]) -> Json:
     except _SchemaUnusable as problem:
         problems.append(f"{path}: {problem}")
     else:
-        return value
-    return None
+        return value, places
+    return None, places
 
 
 def _parse(path: Path, text: bytes) -> tuple[Json, Places]:

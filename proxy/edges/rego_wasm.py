@@ -38,6 +38,8 @@ class EmbeddedEngine:
     def load(cls, policies: Path, *, state: Path, opa: Path | None, deadline_s: float) -> "EmbeddedEngine":
         """Blocking: reads the repository, compiles it if it must. Raises ConfigInvalid."""
         files = read_policies(policies)
+        if files.inexact:
+            raise ConfigInvalid(files.inexact)
         module = compiled(policies, files, state=state, opa=opa)
         try:
             machine = RegoMachine(module.wasm, files.document, fuel=int(deadline_s * FUEL_PER_SECOND))

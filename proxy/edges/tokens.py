@@ -10,11 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self
 
 import tiktoken
 
-from proxy.engines import TokenCounter
 from proxy.errors import ConfigInvalid
 from proxy.settings import Upstream
 
@@ -37,8 +36,12 @@ _KEY_BYTES = 16  # two texts with one key: not in the lifetime of anything
 Counting = Callable[[str], int]
 
 
+class Counter(Protocol):
+    def count(self, model: str, text: str) -> int: ...
+
+
 class Tokens:
-    """Implements `engines.TokenCounter`. Blocking and pure; the GIL is free while tiktoken counts.
+    """Counts anew each time. Blocking and pure; the GIL is free while tiktoken counts.
 
     `counting`: by the name of a model at its server; `default` for all others.
     """
@@ -61,15 +64,17 @@ class Tokens:
 
 
 class CachedTokens:
-    """Counts that were made before: a chat sends its whole history again with every turn. Keeps no text."""
+    """Implements `engines.TokenCounter`: remembers counts, for a chat sends its whole history again with every
+    turn. Keeps no text."""
 
-    def __init__(self, inner: TokenCounter, *, key: bytes, entries: int = ENTRIES) -> None:
+    def __init__(self, inner: Counter, *, key: bytes, entries: int = ENTRIES) -> None:
         """`key`: random, 16 to 64 bytes: who chooses a text must not choose where its count is kept."""
         self._inner = inner
         self._base = blake2b(key=key, digest_size=_KEY_BYTES)
         self._entries = entries
         self._kept: OrderedDict[bytes, int] = OrderedDict()
         self._lock = threading.Lock()  # long texts are counted in threads
+        self._begun: dict[str, blake2b] = {}  # by model: names from our own tables, so they are few
 
     @classmethod
     def of(cls, upstreams: Iterable[Upstream], key: bytes) -> Self:
@@ -96,8 +101,12 @@ class CachedTokens:
         return self._known(self._key(model, text))
 
     def _key(self, model: str, text: str) -> bytes:
-        hashed = self._base.copy()
-        hashed.update(model.encode("utf-8", "surrogatepass") + b"\0")
+        begun = self._begun.get(model)
+        if begun is None:
+            begun = self._base.copy()
+            begun.update(model.encode("utf-8", "surrogatepass") + b"\0")
+            self._begun[model] = begun
+        hashed = begun.copy()
         hashed.update(text.encode("utf-8", "surrogatepass"))
         return hashed.digest()
 

@@ -17,7 +17,7 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError, _ErrInfo
 
 from proxy.errors import RateLimited, RequestInvalid, RequestTimeout, SluicegateError
-from proxy.web.front_lobby import Lobby, new_id, peer_of
+from proxy.web.front_lobby import Lobby, peer_of
 from proxy.web.front_request import GateRequest, speak_our_version
 from proxy.wire.http_rules import REQUEST_ID
 
@@ -216,7 +216,7 @@ class Connection(RequestHandler):
         """An answer outside of any exchange: there is no whole request to answer."""
         if self._socket is None:
             return
-        request_id = new_id()
+        request_id = self._lobby.ids.new()
         body = self._lobby.error_body(refusal, request_id)
         head = (
             f"HTTP/1.1 {status} {_PHRASES[status]}\r\ncontent-type: application/json\r\n"
@@ -251,5 +251,5 @@ class ConnectionServer(web.Server):
     ) -> GateRequest:
         request = GateRequest(message, payload, protocol, writer, task, self._loop)
         request.lobby = self._lobby
-        request.request_id = new_id()
+        request.request_id = self._lobby.ids.new()
         return request

@@ -22,6 +22,9 @@ ErrorBody = Callable[[SluicegateError, str], bytes]
 Fault = Callable[[str, BaseException | None], None]
 """Where a connection reports a fault of ours: an event's name, and the exception if there is one."""
 
+_ID_BYTES: Final = 16
+_IDS_AT_ONCE: Final = 256  # a page of memory
+
 MemberT = TypeVar("MemberT")
 
 
@@ -50,6 +53,23 @@ class Crowd(Generic[MemberT]):
             del self._peers[peer]
 
 
+class Ids:
+    """Request ids: 128 random bits in hexadecimal, ours alone, so a caller can neither choose nor guess one.
+
+    Drawn many at a time: each call of the system lets another thread have the interpreter.
+    """
+
+    def __init__(self) -> None:
+        self._drawn: list[str] = []
+
+    def new(self) -> str:
+        if not self._drawn:
+            digits = os.urandom(_ID_BYTES * _IDS_AT_ONCE).hex()
+            length = 2 * _ID_BYTES
+            self._drawn = [digits[at : at + length] for at in range(0, len(digits), length)]
+        return self._drawn.pop()
+
+
 class Lobby(Generic[MemberT]):
     """What the connections of one front share. `malformed`: refused heads since somebody last looked."""
 
@@ -57,15 +77,11 @@ class Lobby(Generic[MemberT]):
         self.limits = limits
         self.error_body = error_body
         self.fault = fault
+        self.ids = Ids()
         self.crowd: Crowd[MemberT] = Crowd(limits)
         self.head_bound = HEAD_LINES * limits.header_bytes
         self.malformed = 0
         self.draining = False
-
-
-def new_id() -> str:
-    """128 random bits in hexadecimal: ours alone, so a caller can neither choose nor guess one."""
-    return os.urandom(16).hex()
 
 
 def peer_of(name: object) -> str:

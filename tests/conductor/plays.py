@@ -42,7 +42,7 @@ class PlainWriter:
 class Play:
     """`heard`: what the client received, piece by piece, until the end or the error."""
 
-    policies: ScriptedPolicies = field(default_factory=ScriptedPolicies)
+    policies: Any = field(default_factory=ScriptedPolicies)
     upstream: ScriptedUpstream = field(default_factory=ScriptedUpstream)
     recogniser: Any = field(default_factory=MailRecogniser)
     judge: Any = field(default_factory=WordJudge)

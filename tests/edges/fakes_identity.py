@@ -86,7 +86,7 @@ def settings(**changes: Any) -> Jwt:
 async def until(true: Callable[[], bool]) -> None:
     """Looks often, for at most five seconds."""
     async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110  (what is waited for has no event of its own)
+        while not true():
             await asyncio.sleep(0.005)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from proxy.edges.opa_child import OpaChild
+from proxy.edges.rego_compile import compile_bundle
 from proxy.edges.rego_files import read_policies
 from proxy.errors import ConfigInvalid, EngineUnavailable
 from tests.policies.documents import whole
@@ -54,6 +55,19 @@ async def test_it_is_started_again_when_it_died_and_blocks_until_then() -> None:
     await server.restart()
     assert (await server.decide({})).blocks
     assert opa_below(os.getpid()) != [pid]
+    await server.close()
+
+
+async def test_a_bundle_that_was_changed_behind_its_back_blocks(tmp_path: Path) -> None:
+    server = await child(REPOSITORY)
+    policies = Path(await asyncio.to_thread(shutil.copytree, REPOSITORY, tmp_path / "policies"))
+    (policies / "gateway/config/grants/data.yaml").write_text("models: {}\n")
+    files = await asyncio.to_thread(read_policies, policies)
+    other = await asyncio.to_thread(compile_bundle, OPA, files, place=policies)
+    (server._folder / "bundle.tar.gz").write_bytes(other)
+    await server.restart()
+    with pytest.raises(EngineUnavailable, match="other policies"):
+        await server.decide({})
     await server.close()
 
 

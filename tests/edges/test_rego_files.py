@@ -76,6 +76,16 @@ def test_data_may_be_json_of_one_meaning(policies: Path) -> None:
     assert ":1: not JSON of one meaning" in problems(policies)[0]
 
 
+def test_a_key_that_spells_a_number_is_told_for_the_embedded_engine(policies: Path) -> None:
+    (policies / GRANTS).write_text("models:\n  a: []\n  '12': []\n  '1.5e3': []\n  '12a': []\n")
+    told = read_policies(policies).inexact
+    assert [line.removeprefix(f"{policies / GRANTS}:")[:24] for line in told] == [
+        "3: the key 12 spells a n",
+        "4: the key 1.5e3 spells ",
+    ]
+    assert read_policies(default_policies()).inexact == ()
+
+
 def test_a_topic_without_a_schema_is_refused(policies: Path) -> None:
     (policies / "schemas/config/grants.json").unlink()
     assert "there is no schema for it" in problems(policies)[0]

@@ -108,6 +108,15 @@ def test_a_conflict_is_a_trap_that_tells_the_place_and_not_the_input(wasm: bytes
     assert made.evaluate("gateway/main/echo", b"7") == [{"result": 7}]
 
 
+def test_an_instance_that_trapped_is_never_asked_again(wasm: bytes) -> None:
+    made = machine(wasm)
+    trapped = made._instance
+    with pytest.raises(WasmTrap):
+        made.evaluate("gateway/main/conflict", b'{"x": 1}')
+    made.evaluate("gateway/main/echo", b"7")
+    assert made._instance is not trapped
+
+
 def test_a_function_of_the_host_stops_the_evaluation(wasm: bytes) -> None:
     with pytest.raises(WasmTrap, match="opa_builtin1 was called"):
         machine(wasm).evaluate("gateway/main/digest", b"{}")

@@ -89,9 +89,22 @@ async def test_a_finding_of_the_wrong_shape_blocks(policies: Path, tmp_path: Pat
         await made.decide(admission(tools=[], documents=[]))
 
 
+async def test_a_decision_that_is_undefined_blocks(policies: Path, tmp_path: Path) -> None:
+    (policies / "gateway/main/main.rego").write_text("package gateway.main\n\ndecision := 1 if input.never\n")
+    made = await engine(policies, tmp_path)
+    with pytest.raises(EngineUnavailable):
+        await made.decide(admission())
+
+
 async def test_policies_without_their_entrypoint_are_refused(policies: Path, tmp_path: Path) -> None:
     (policies / "gateway/main/main.rego").write_text("package gateway.main\n\nother := 1\n")
     with pytest.raises(ConfigInvalid):
+        await engine(policies, tmp_path)
+
+
+async def test_data_that_it_would_read_otherwise_than_opa_is_refused(policies: Path, tmp_path: Path) -> None:
+    (policies / "gateway/config/media/data.yaml").write_text("unscannable:\n  '7': []\n")
+    with pytest.raises(ConfigInvalid, match=r"media/data\.yaml:2: the key 7 spells a number"):
         await engine(policies, tmp_path)
 
 

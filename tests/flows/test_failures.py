@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,7 @@ async def test_an_upstream_that_dies_in_a_stream_gives_an_error_event_and_no_don
 
 async def test_a_silent_upstream_is_given_up(tmp_path: Path) -> None:
     async with EchoUpstream.listening() as upstream:
-        groups = {
+        groups: dict[str, Any] = {
             "upstreams": [
                 {"name": "test", "url": upstream.url, "models": {"smollm2": "echo"}, "silence_s": 1.0}
             ]

@@ -1,4 +1,4 @@
-"""The official SDK on the real llama.cpp server: with only the base URL and the key changed, the same answers."""
+"""The official SDK on the real llama.cpp server: with only base URL and key changed, the same answers."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -47,7 +47,8 @@ async def test_an_answer_is_the_same_as_without_the_proxy(program: Program, dire
         theirs = await direct.chat.completions.create(**ASK)
     assert ours.choices[0].message.content == theirs.choices[0].message.content
     assert ours.choices[0].finish_reason == theirs.choices[0].finish_reason
-    assert ours.usage and theirs.usage
+    assert ours.usage is not None
+    assert theirs.usage is not None
     assert ours.usage.completion_tokens == theirs.usage.completion_tokens
     assert ours.usage.prompt_tokens == theirs.usage.prompt_tokens
     assert ours.object == theirs.object == "chat.completion"
@@ -57,8 +58,8 @@ async def test_an_answer_is_the_same_as_without_the_proxy(program: Program, dire
 async def test_a_stream_is_the_same_as_without_the_proxy(program: Program, direct: AsyncOpenAI) -> None:
     async def read(client: AsyncOpenAI) -> tuple[str, str | None, int]:
         text, finish, tokens = "", None, 0
-        options = {"include_usage": True}
-        async for chunk in await client.chat.completions.create(**ASK, stream=True, stream_options=options):
+        create: Any = client.chat.completions.create
+        async for chunk in await create(**ASK, stream=True, stream_options={"include_usage": True}):
             for choice in chunk.choices:
                 text += choice.delta.content or ""
                 finish = choice.finish_reason or finish

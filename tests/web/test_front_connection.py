@@ -18,7 +18,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from proxy.settings import Limits
 from proxy.web.front_connection import Posture
-from proxy.web.front_lobby import Crowd, new_id, peer_of
+from proxy.web.front_lobby import Crowd, Ids, peer_of
 from tests.web.fakes_front import QUICK, body_of, get, header_of, heard, house, request, status_of, talk
 
 GET = b"GET /hello HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -443,8 +443,9 @@ def test_a_crowd_forgets_peers_that_have_left() -> None:
 
 
 def test_ids_are_128_random_bits() -> None:
-    assert len({new_id() for _ in range(1000)}) == 1000
-    assert all(len(bytes.fromhex(new_id())) == 16 for _ in range(10))
+    ids = Ids()
+    assert len({ids.new() for _ in range(1000)}) == 1000
+    assert all(len(bytes.fromhex(ids.new())) == 16 for _ in range(10))
 
 
 def test_the_private_parts_of_aiohttp_that_we_stand_on_are_there() -> None:

@@ -64,10 +64,16 @@ demanded := obligations if {
 _understood if {
 	every demand in _demands {
 		is_object(demand)
-		object.remove(demand, {"redact", "withhold", "strip_tools", "soft", "max_tokens", "no_mirror"}) == {}
-		object.remove(object.get(demand, "redact", {}), {"prompt", "answer"}) == {}
+		every name, _ in demand {
+			name in _known
+		}
+		every side, _ in object.get(demand, "redact", {}) {
+			side in {"prompt", "answer"}
+		}
 	}
 }
+
+_known := {"redact", "withhold", "strip_tools", "soft", "max_tokens", "no_mirror"}
 
 _demands contains demand if some demand in _rules[_].obligations
 
