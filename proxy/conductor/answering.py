@@ -3,14 +3,14 @@
 What a guard holds back is asked about before it leaves; tool calls are assembled, judged and then sent
 whole; the finish, the usage and the end of the answer wait for the last decision and for the record.
 
-The `answer` phase is asked before the first text leaves, before the text that follows any new fact (an entity,
-a soft verdict, a lane, a finish), at the latest every `UNASKED_CHARS` characters, and at the end. In between
-only lengths have changed, so a rule on lengths hears of them that much late.
+The `answer` phase is asked before the first text leaves, before the text that follows any new fact (an
+entity, a soft verdict, a lane, a finish), at the latest every `UNASKED_CHARS` characters, and at the end. In
+between only lengths have changed, so a rule on lengths hears of them that much late.
 
-An answer that is not streamed is there as a whole: nothing has to be held back, so it is looked at at once, as
-a tool's arguments are, and decided on at its end alone. A recogniser may find other entities in a whole text
-than in its windows, for it sees more of what stands around them. Where a soft rule wants to see the answer it
-is cut into windows all the same: a judge's deadline is for a window, not for a book.
+An answer that is not streamed is there as a whole: nothing has to be held back, so it is looked at as one
+text, like a string among a tool's arguments, and decided on at its end alone. A recogniser may find other
+entities in a whole text than in its windows, for it sees more of what stands around them. Where a soft rule
+wants to see the answer it is cut into windows all the same: a judge's deadline is for a window, not a book.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -37,7 +37,6 @@ from proxy.record import ToolCall
 from proxy.redact.guard import Ask, Emit, Guard
 from proxy.redact.restore import RestoringWindow
 from proxy.verdict import SoftAsk
-
 
 # About a screen of text, and three windows: a rule on lengths needs no finer measure.
 UNASKED_CHARS = 2_000
@@ -181,7 +180,7 @@ class Answering:
         return self._unasked + leaving > UNASKED_CHARS or self._facts() != self._asked_with
 
     def _facts(self) -> tuple[object, ...]:
-        """Everything that an `answer` document tells, but for lengths. Leaks are counted: none is taken back."""
+        """All that an `answer` document tells, but for lengths. Leaks are counted: none is taken back."""
         passage = self._passage
         return (
             len(passage.leaks),

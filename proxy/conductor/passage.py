@@ -56,10 +56,7 @@ class Passage:
         """The same once the prompt has left: an obligation that comes too late to be met blocks."""
         before = self.obligations
         await self.decide(document)
-        if (
-            self.obligations is not before
-            and replace(self.obligations, no_mirror=before.no_mirror) != before
-        ):
+        if self.obligations is not before and replace(self.obligations, no_mirror=before.no_mirror) != before:
             raise EngineUnavailable("A rule demands something that can no longer be done.")
 
     @property

@@ -131,14 +131,9 @@ class BoundClient(AsyncOpaClient):  # type: ignore[misc]  # the library has no t
 
     @asynccontextmanager
     async def _request(self, method: str, url: str, **options: Json) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A question that was given up takes its connection with it, or the next would read its answer."""
-        response = await self._session.request(method, url, allow_redirects=False, **options)
-        try:
+        """Leaving before the answer was read closes its connection, or the next question would get it."""
+        async with self._session.request(method, url, allow_redirects=False, **options) as response:
             yield response
-        except BaseException:
-            response.close()
-            raise
-        response.release()
 
     async def bundles_active(self) -> bool:
         """By the library's own question, at the server's own place."""

@@ -64,7 +64,7 @@ class Tokens:
 
 
 class CachedTokens:
-    """Implements `engines.TokenCounter`: remembers counts, for a chat sends its whole history again with every
+    """Implements `engines.TokenCounter`: remembers counts, for a chat sends its whole history again with each
     turn. Keeps no text."""
 
     def __init__(self, inner: Counter, *, key: bytes, entries: int = ENTRIES) -> None:

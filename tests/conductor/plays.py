@@ -46,6 +46,7 @@ class Play:
     upstream: ScriptedUpstream = field(default_factory=ScriptedUpstream)
     recogniser: Any = field(default_factory=MailRecogniser)
     judge: Any = field(default_factory=WordJudge)
+    tokens: Any = field(default_factory=LetterTokens)
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     tally: Tally = field(default_factory=Tally)
     heard: list[bytes] = field(default_factory=list)
@@ -57,7 +58,7 @@ class Play:
             policy=self.policies,
             recogniser=self.recogniser,
             judge=self.judge,
-            tokens=LetterTokens(),
+            tokens=self.tokens,
             upstream=self.upstream,
             journal=self.journal,
             clock=StandingClock(),

@@ -121,6 +121,7 @@ async def test_a_close_whose_caller_leaves_is_written_all_the_same(tmp_path: Pat
             closing = group.create_task(ticket.close(record.decision_log(summary("x1")), a_record("x1")))
             await asyncio.sleep(0)
             closing.cancel()
+        assert journal.status().open_exchanges == 0
     assert [one["status"] for one in await decided(tmp_path)] == ["complete"]
 
 

@@ -189,23 +189,6 @@ async def test_no_cookie_is_kept() -> None:
     assert cookies == [None, None]
 
 
-async def test_a_connection_that_gave_a_wrong_answer_is_not_used_again() -> None:
-    peers: set[object] = set()
-
-    async def handler(request: web.Request) -> web.Response:
-        assert request.transport is not None
-        peers.add(request.transport.get_extra_info("peername"))
-        return web.json_response({}, status=200 if len(peers) > 1 else 500)
-
-    async with scripted_opa(handler) as url:
-        asked = await engine(url)
-        for _ in range(4):
-            with pytest.raises(EngineUnavailable):
-                await asked.decide({})
-        await asked.close()
-    assert len(peers) == 2, "a wrong status closes, a whole answer keeps"
-
-
 async def test_after_many_cancelled_questions_every_answer_is_to_its_own_question() -> None:
     chance = random.Random(1)
 

@@ -95,6 +95,16 @@ async def test_a_plan_list_that_changes_is_another_question() -> None:
     assert span.kind == "PERSON"
 
 
+async def test_a_plan_that_is_gone_is_never_taken_for_one_that_came_after_it() -> None:
+    """A tuple may get the address of one that died: thousands come and go here."""
+    cache = cached(SlowRecogniser())
+    for number in range(2_000):
+        score = number / 2_000
+        [[span]] = await cache.recognise(["a"], (KindPlan("EMAIL_ADDRESS", score),))
+        assert span.score == score
+    assert len(cache._plans) <= 256
+
+
 async def test_without_a_plan_nobody_is_asked() -> None:
     inner = SlowRecogniser()
     assert await cached(inner).recognise(["a", "b"], ()) == [(), ()]

@@ -46,6 +46,12 @@ answer := object.union(base, {
 	},
 })
 
+# One rule denies, and nothing else is said.
+denied(findings, rule) if {{"rule": finding.rule, "action": finding.action} | some finding in findings} == {{
+	"rule": rule,
+	"action": "block",
+}}
+
 # The sample with some of its values replaced, however deep.
 changed(sample, changes) := object.union(sample, changes)
 

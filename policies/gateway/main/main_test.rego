@@ -3,10 +3,14 @@ package gateway.main_test
 import data.gateway.lib.samples_test as samples
 import data.gateway.main
 
-undecided(decision) if {
-	decision.action == "block"
-	some finding in decision.findings
-	finding.rule == "gateway.undecided"
+undecided(decision) if decision == {
+	"action": "block",
+	"findings": [{
+		"rule": "gateway.undecided",
+		"action": "block",
+		"reason": "The policies came to no decision.",
+	}],
+	"obligations": {},
 }
 
 test_an_empty_input_is_blocked if undecided(main.decision) with input as {}
@@ -15,6 +19,11 @@ test_no_input_is_blocked if undecided(main.decision)
 
 test_an_unknown_phase_is_blocked if {
 	undecided(main.decision) with input as samples.changed(samples.admission, {"phase": "afterwards"})
+}
+
+test_an_unknown_phase_is_blocked_even_where_somebody_made_rules_for_it if {
+	undecided(main.decision) with input as samples.changed(samples.admission, {"phase": "afterwards"})
+		with main._rules as {"one": {"findings": set()}}
 }
 
 test_another_version_is_blocked if {
@@ -70,6 +79,23 @@ test_obligations_of_all_rules_are_joined if {
 		"withhold": {{"document": "d", "notice": true}},
 		"soft": {ask},
 		"no_mirror": true,
+	}
+}
+
+test_nothing_is_demanded_that_no_rule_demands if {
+	plan := {"kind": "PERSON", "score": 0.5, "restore": true}
+	every demand in [
+		{"redact": {"prompt": {plan}}},
+		{"redact": {"answer": {plan}}},
+		{"withhold": {{"document": "d", "notice": true}}},
+		{"strip_tools": {"a"}},
+		{"soft": {{"rule": "soft.a"}}},
+		{"max_tokens": 1},
+		{"no_mirror": true},
+		{},
+	] {
+		decision := main.decision with input as samples.admission with main._rules as {"one": {"obligations": {demand}}}
+		decision.obligations == demand
 	}
 }
 

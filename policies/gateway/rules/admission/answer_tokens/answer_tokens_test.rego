@@ -8,6 +8,10 @@ test_a_bound_below_the_ceiling_stays if {
 	count(answer_tokens.obligations) == 0 with input as samples.admission
 }
 
+test_the_ceiling_itself_stays if {
+	count(answer_tokens.obligations) == 0 with input as samples.changed(samples.admission, {"tokens": {"requested": 1024}})
+}
+
 test_a_bound_above_the_ceiling_is_capped_and_told if {
 	asked := samples.changed(samples.admission, {"tokens": {"requested": 1025}})
 	answer_tokens.obligations == {{"max_tokens": 1024}} with input as asked

@@ -18,8 +18,8 @@ test_one_of_several_groups_is_enough if {
 }
 
 test_a_model_granted_to_everyone_passes if {
-	count(model_grant.findings) == 0 with input as samples.changed(samples.admission, {"subject": {"groups": []}})
+	count(model_grant.findings) == 0 with input as samples.changed(samples.admission, {"subject": {"id": "f", "groups": []}})
 		with data.gateway.config.grants.models as {"everyone": ["smollm2-finance"]}
 }
 
-test_an_empty_input_is_denied if count(model_grant.findings) == 1 with input as {}
+test_an_empty_input_is_denied if samples.denied(model_grant.findings, "model.grant") with input as {}

@@ -16,7 +16,10 @@ test_a_group_adds_its_plan if {
 }
 
 test_a_missing_plan_is_denied if {
-	count(redaction.findings) == 1 with input as samples.admission with data.gateway.config.redaction as {}
+	every missing in [{}, {"prompt": {}}, {"answer": {}}] {
+		samples.denied(redaction.findings, "redaction.plan") with input as samples.admission
+			with data.gateway.config.redaction as missing
+	}
 }
 
 test_a_plan_passes_without_a_finding if count(redaction.findings) == 0 with input as samples.admission

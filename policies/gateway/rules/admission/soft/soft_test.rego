@@ -10,7 +10,7 @@ test_every_soft_rule_is_asked if {
 }
 
 test_a_missing_list_is_denied if {
-	count(soft.findings) == 1 with input as samples.admission with data.gateway.config.soft_rules as {}
+	samples.denied(soft.findings, "soft.plan") with input as samples.admission with data.gateway.config.soft_rules as {}
 }
 
 test_an_empty_input_is_asked_all_the_same if count(soft.obligations) == 1 with input as {}

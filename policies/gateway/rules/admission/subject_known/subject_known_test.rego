@@ -5,7 +5,14 @@ import data.gateway.rules.admission.subject_known
 
 test_a_known_subject_passes if count(subject_known.findings) == 0 with input as samples.admission
 
-test_an_empty_input_is_blocked if count(subject_known.findings) == 1 with input as {}
+test_the_shortest_names_are_names if {
+	count(subject_known.findings) == 0 with input as samples.changed(
+		samples.admission,
+		{"subject": {"id": "f", "tenant": "d"}, "actor": {"id": "a"}},
+	)
+}
+
+test_an_empty_input_is_blocked if samples.denied(subject_known.findings, "subject.known") with input as {}
 
 test_each_part_of_who_is_asking_is_needed if {
 	every change in [
@@ -19,6 +26,6 @@ test_each_part_of_who_is_asking_is_needed if {
 		{"actor": null},
 		{"identity": {"method": "header"}},
 	] {
-		count(subject_known.findings) == 1 with input as samples.changed(samples.admission, change)
+		samples.denied(subject_known.findings, "subject.known") with input as samples.changed(samples.admission, change)
 	}
 }

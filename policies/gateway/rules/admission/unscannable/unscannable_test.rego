@@ -7,7 +7,7 @@ _image := samples.changed(samples.admission, {"unscannable": [{"where": "message
 
 test_a_call_of_text_alone_passes if count(unscannable.findings) == 0 with input as samples.admission
 
-test_an_image_is_denied if count(unscannable.findings) == 1 with input as _image
+test_an_image_is_denied if samples.denied(unscannable.findings, "media.unscannable") with input as _image
 
 test_a_kind_that_was_granted_passes if {
 	count(unscannable.findings) == 0 with input as _image
@@ -15,8 +15,15 @@ test_a_kind_that_was_granted_passes if {
 }
 
 test_every_part_needs_its_grant if {
-	count(unscannable.findings) == 1 with input as samples.changed(_image, {"unscannable": [{"kind": "image_url"}, {"kind": "file"}]})
+	samples.denied(unscannable.findings, "media.unscannable") with input as samples.changed(_image, {"unscannable": [{"kind": "image_url"}, {"kind": "file"}]})
 		with data.gateway.config.media.unscannable as {"finance": ["image_url"]}
 }
 
-test_an_empty_input_is_denied if count(unscannable.findings) == 1 with input as {}
+test_a_list_that_is_none_is_denied if {
+	samples.denied(unscannable.findings, "media.unscannable") with input as object.union(
+		object.remove(samples.admission, {"unscannable"}),
+		{"unscannable": {}},
+	)
+}
+
+test_an_empty_input_is_denied if samples.denied(unscannable.findings, "media.unscannable") with input as {}

@@ -5,6 +5,10 @@ import data.gateway.rules.answer.entities
 
 test_an_answer_without_entities_passes if count(entities.findings) == 0 with input as samples.answer
 
+test_a_kind_that_was_not_found_is_not_told if {
+	count(entities.findings) == 0 with input as samples.changed(samples.answer, {"answer": {"entities": {"US_SSN": 0}}})
+}
+
 test_found_entities_are_told if {
 	some finding in entities.findings with input as samples.changed(samples.answer, {"answer": {"entities": {"US_SSN": 1}}})
 	finding.action == "redact"

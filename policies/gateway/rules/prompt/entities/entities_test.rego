@@ -5,8 +5,12 @@ import data.gateway.rules.prompt.entities
 
 test_a_prompt_without_entities_passes if count(entities.findings) == 0 with input as samples.prompt
 
+test_a_kind_that_was_not_found_is_not_told if {
+	count(entities.findings) == 0 with input as samples.changed(samples.prompt, {"entities": {"PERSON": 0}})
+}
+
 test_found_entities_are_told if {
-	some finding in entities.findings with input as samples.changed(samples.prompt, {"entities": {"PERSON": 2}})
+	some finding in entities.findings with input as samples.changed(samples.prompt, {"entities": {"PERSON": 1}})
 	finding.action == "redact"
 }
 

@@ -7,11 +7,11 @@ test_an_object_passes if count(arguments.findings) == 0 with input as samples.to
 
 test_anything_else_is_denied if {
 	every other in [null, "{}", [], 1] {
-		count(arguments.findings) == 1 with input as samples.changed(
+		samples.denied(arguments.findings, "tools.arguments") with input as samples.changed(
 			samples.tool_call,
 			{"tool_call": {"arguments": other}},
 		)
 	}
 }
 
-test_an_empty_input_is_denied if count(arguments.findings) == 1 with input as {}
+test_an_empty_input_is_denied if samples.denied(arguments.findings, "tools.arguments") with input as {}

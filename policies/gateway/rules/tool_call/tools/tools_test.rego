@@ -10,7 +10,7 @@ test_a_tool_of_everyone_may_be_called if {
 }
 
 test_a_tool_of_another_group_may_not_be_called if {
-	count(tools.findings) == 1 with input as samples.changed(samples.tool_call, {"tool_call": {"name": "search_code"}})
+	samples.denied(tools.findings, "tools.call") with input as samples.changed(samples.tool_call, {"tool_call": {"name": "search_code"}})
 }
 
-test_an_empty_input_is_denied if count(tools.findings) == 1 with input as {}
+test_an_empty_input_is_denied if samples.denied(tools.findings, "tools.call") with input as {}
