@@ -100,10 +100,12 @@ def _with_documents(exchange: Exchange, expected: Sequence[tuple[_Ids, _Ids]]) -
 
 
 def _find(exchange: Exchange) -> list[_Found]:
-    """Entries first, then fences in the order in which they open."""
+    """Entries first, then fences in the order in which they open. No key may hold one."""
     entries = enumerate(exchange.body.get(FIELD, ()))
     found = [_Found(_claimed(entry), entry=index) for index, entry in entries]
     if any(may_open(one.text) for one in exchange.segments):
+        if any(one.key and find_fences(one.text) for one in exchange.segments):
+            raise RequestInvalid("The key of a JSON object fences a document.")
         numbered = ((index, one) for index, one in enumerate(exchange.segments) if not one.key)
         for _, group in groupby(numbered, key=lambda pair: _message_of(pair[1].path)):
             found.extend(_fenced(list(group)))

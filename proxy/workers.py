@@ -82,6 +82,8 @@ async def _keep(worker: Worker, argv: Sequence[str], stop: asyncio.Event, log: L
     while not stop.is_set():
         command = [sys.executable, "-m", "proxy", *argv, "--worker", str(worker.index)]
         worker.process = await asyncio.create_subprocess_exec(*command)
+        if stop.is_set():  # it was told while this one was not there to hear it
+            worker.process.terminate()
         code = await worker.process.wait()
         if stop.is_set():
             return

@@ -270,3 +270,9 @@ def test_nothing_of_what_is_withheld_stays_and_nothing_else_goes(
     for name in "abc":
         assert text.count(f"{name}!") == (0 if name in asked else ids.count(name))
     assert text.count(NOTICE) == sum(ids.count(name) for name, noted in asked.items() if noted)
+
+
+def test_a_fence_in_the_key_of_an_object_refuses_the_request() -> None:
+    asked = read(chat(user("Hi"), documents=[{"id": "public", SECRET: "x"}]))
+    with pytest.raises(RequestInvalid, match="key"):
+        labels.find_documents(asked)

@@ -217,8 +217,13 @@ class Answering:
         return b"".join(out)
 
     async def _close_call(self, lane: Lane, call: OpenCall) -> bytes:
-        """One tool call, whole: redacted, decided, recorded, restored."""
+        """One tool call, whole: redacted, judged, decided, recorded, restored."""
         inspected = await inspect_call(self._passage, call)
+        await self._judge(inspected.record)
+        if self._soft and inspected.record.strip():
+            insist(self._passage, self._soft)
+            if self._due(len(inspected.record)):
+                await self._decide(final=False)
         await self._passage.decide_late(
             policy.tool_call(
                 self._passage.base, name=call.opened.name, arguments=inspected.arguments, source="model"

@@ -76,8 +76,11 @@ async def judge_all(
     """Every rule on every text, at once; the worst word on a rule is the word on it."""
     judge = passage.house.doors.judge
     async with asyncio.TaskGroup() as group:
-        asked = {rule.rule: [group.create_task(judge.judge(rule, text)) for text in texts] for rule in rules}
-    return {rule.rule: _word_on(rule, [task.result() for task in asked[rule.rule]]) for rule in rules}
+        asked = [(rule, [group.create_task(judge.judge(rule, text)) for text in texts]) for rule in rules]
+    words: dict[str, list[SoftVerdict]] = {}
+    for rule, tasks in asked:  # two demands may share a name, and each counts
+        words.setdefault(rule.rule, []).append(_word_on(rule, [task.result() for task in tasks]))
+    return {name: worst(said) for name, said in words.items()}
 
 
 def insist(passage: Passage, rules: Iterable[SoftAsk]) -> None:
@@ -154,7 +157,8 @@ async def _recognise(
 
 
 def _is_identifier(segment: Segment) -> bool:
-    return segment.key or segment.source == "name"
+    """A name with white space in it is no identifier: people write their own there."""
+    return segment.key or (segment.source == "name" and len(segment.text.split()) < 2)
 
 
 async def _ask_soft(passage: Passage, clean: Exchange, obligations: Obligations, *, when: str) -> None:
@@ -192,4 +196,4 @@ def worst(verdicts: Sequence[SoftVerdict]) -> SoftVerdict:
     for verdict in verdicts:
         if verdict.status == "error" or verdict.score is None:
             return replace(verdict, status="error", score=None)
-    return max(verdicts, key=lambda verdict: verdict.score or 0.0)
+    return max(verdicts, key=lambda verdict: (verdict.status == "fail", verdict.score or 0.0))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from proxy.conductor.passage import Passage
+from proxy.errors import UpstreamUnavailable
 from proxy.exchange import CleanText, Json, ToolOpen
 from proxy.redact.guard import conceal
 from proxy.redact.restore import restore_text
@@ -28,10 +29,16 @@ class InspectedCall:
 
 
 async def inspect_call(passage: Passage, call: OpenCall) -> InspectedCall:
-    """Redact what the model itself leaked; restore the caller's own words, escaped as JSON wants them."""
+    """Redact what the model itself leaked; restore the caller's own words, escaped as JSON wants them.
+
+    Raises UpstreamUnavailable for what is no strict JSON and has a backslash in it: a forgiving parser could
+    read words in it that nobody looked for.
+    """
     text = "".join(call.pieces)
     embedded = tree.embedded(text)
     if embedded is None:
+        if "\\" in text:
+            raise UpstreamUnavailable("The model server sent tool arguments that are not strict JSON.")
         [clean] = await conceal_all(passage, [text])
         return InspectedCall(None, clean, restore_text(passage.vault, clean))
     leaves = tree.leaves(embedded)

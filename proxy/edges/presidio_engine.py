@@ -22,6 +22,8 @@ from presidio_analyzer.nlp_engine import NerModelConfiguration, NlpArtifacts, Sp
 from presidio_analyzer.recognizer_registry import RecognizerRegistry, RecognizerRegistryProvider
 from spacy.tokens import Doc
 
+from proxy.redact.plain import plainly
+
 UNUSED_PIPES = ("tagger", "parser", "senter", "morphologizer", "attribute_ruler", "lemmatizer", "textcat")
 
 KIND_OF_LABEL = {  # as in Presidio's own conf/default.yaml
@@ -59,12 +61,28 @@ class Analyzer:
         self._engine = AnalyzerEngine(registry, self._nlp, supported_languages=[language])
         self._language = language
         self.kinds = frozenset(by_pattern | self._nlp.kinds)
-        self.revision = f"presidio-analyzer {version('presidio-analyzer')} {self._nlp.revision}"
+        self.revision = f"presidio-analyzer {version('presidio-analyzer')} {self._nlp.revision} plainly-1"
         _refuse_warnings()
         self.find("Jane Doe, jane@example.com", sorted(self.kinds))  # the first text compiles the patterns
 
     def find(self, text: str, kinds: Sequence[str]) -> list[RecognizerResult]:
-        """Every finding of these kinds, overlapping ones too. Raises AnalysisDoubtful and Presidio's own."""
+        """Every finding of these kinds, overlapping ones too. Raises AnalysisDoubtful and Presidio's own.
+
+        Looked for as the text is spelled, and as it would be read (`redact.plain`).
+        """
+        found = self._find(text, kinds)
+        plain = plainly(text)
+        if plain is None:
+            return found
+        copy, places = plain
+        known = {(one.start, one.end, one.entity_type) for one in found}
+        for one in self._find(copy, kinds):
+            one.start, one.end = places[one.start], places[one.end]
+            if (one.start, one.end, one.entity_type) not in known:
+                found.append(one)
+        return found
+
+    def _find(self, text: str, kinds: Sequence[str]) -> list[RecognizerResult]:
         named = not self._nlp.kinds.isdisjoint(kinds)
         artifacts = self._nlp.artifacts(text, named=named)
         return self._engine.analyze(text, self._language, entities=list(kinds), nlp_artifacts=artifacts)

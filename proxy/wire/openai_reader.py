@@ -16,6 +16,7 @@ from proxy.exchange import AnswerEvent, Delta, End, Finish, Head, Json, Lane, La
 from proxy.wire.openai_fields import CHOICES
 from proxy.wire.openai_messages import TOOL_CALLS
 from proxy.wire.sse import SseReader
+from proxy.wire.strict_json import LARGEST_INTEGER
 
 WHOLE_BYTES: Final = 16 * 1024 * 1024
 """Of an answer that is not streamed; as much as `settings.Limits.answer_bytes` lets through by default."""
@@ -224,7 +225,7 @@ def _tokens(usage: Mapping[str, Json], name: str) -> int:
     tokens = usage.get(name)
     if tokens is None:
         return 0
-    if type(tokens) is not int or tokens < 0:
+    if type(tokens) is not int or not 0 <= tokens <= LARGEST_INTEGER:
         raise malformed("usage")
     return tokens
 

@@ -165,6 +165,7 @@ def test_what_follows_the_end_is_not_read() -> None:
         {"choices": [], "usage": "many"},
         {"choices": [], "usage": {"prompt_tokens": -1}},
         {"choices": [], "usage": {"prompt_tokens": True}},
+        {"choices": [], "usage": {"prompt_tokens": 2**53 + 1}},
         {"choices": [], "usage": {"prompt_tokens": 1.5}},
         {"choices": [], "usage": {"prompt_tokens_details": [1]}},
     ],
