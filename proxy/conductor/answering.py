@@ -119,10 +119,12 @@ class Answering:
             case Head():
                 return self._writer.write(event)
             case ToolOpen(lane):
+                self._expect(lane.choice)
                 if lane in self._calls:
                     raise UpstreamUnavailable("The model server opened one tool call twice.")
                 self._calls[lane] = OpenCall(event)
             case Finish():
+                self._expect(event.choice)
                 self._finishes.append(event)
                 self._passage.finish[event.choice] = event.reason
             case Usage():
@@ -132,9 +134,15 @@ class Answering:
     def _lane(self, lane: Lane) -> LaneFlow:
         flow = self._lanes.get(lane)
         if flow is None:
+            self._expect(lane.choice)
             flow = self._lanes[lane] = LaneFlow(self._passage, always_ask=bool(self._soft))
             self._passage.output[lane] = flow.clean
         return flow
+
+    def _expect(self, choice: int) -> None:
+        """The rules decided on so many answers as were asked for; a model server may not give more."""
+        if choice >= (self._passage.exchange.parameters.get("n") or 1):
+            raise UpstreamUnavailable("The model server gave an answer that nobody asked for.")
 
     def _call(self, lane: Lane) -> OpenCall:
         call = self._calls.get(lane)

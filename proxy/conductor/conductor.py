@@ -1,7 +1,7 @@
 """One exchange from the door to the record: the only place that knows the whole order."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 from proxy import policy, record
@@ -144,8 +144,16 @@ class Conductor:
 
 def _plain(errors: ExceptionGroup[SluicegateError]) -> SluicegateError:
     """The one error that tells: a refusal before what it brought down."""
-    leaves = [error for error in errors.exceptions if isinstance(error, SluicegateError)]
-    return min(leaves, key=lambda error: not isinstance(error, Denied))
+    return min(_leaves(errors), key=lambda error: not isinstance(error, Denied))
+
+
+def _leaves(errors: BaseExceptionGroup[SluicegateError]) -> Iterator[SluicegateError]:
+    """Tasks of tasks nest their errors."""
+    for error in errors.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _discard(opening: list[asyncio.Task[UpstreamAnswer]]) -> None:

@@ -82,7 +82,7 @@ async def test_every_kind_of_news_is_asked_about() -> None:
         End(),
     ]
     play = playing(*events)
-    await play.run(chat("Hi"))
+    await play.run(chat("Hi", n=2))
     assert len([asked for asked in answers_asked(play) if not asked["final"]]) == 5
 
 

@@ -431,3 +431,18 @@ async def test_a_kind_that_is_planned_one_way_is_not_given_back() -> None:
 
     play.upstream.open = echo
     assert WORDS not in await play.run(chat(WORDS))
+
+
+@pytest.mark.parametrize("event", [Delta(Lane(1, "content"), "more"), Finish(1, "stop")])
+async def test_an_answer_that_nobody_asked_for_is_not_passed_on(event: Delta | Finish) -> None:
+    events = [*answer_events("Hello.")[:2], event, *answer_events()[1:]]
+    play = Play(upstream=ScriptedUpstream(*events))
+    with pytest.raises(UpstreamUnavailable):
+        await play.run(chat("Hi"))
+    assert "more" not in play.text
+    assert "[end]" not in play.text
+
+
+async def test_as_many_answers_as_were_asked_for_pass() -> None:
+    events = [*answer_events("One.")[:2], Delta(Lane(1, "content"), "Two."), *answer_events()[1:]]
+    assert "Two." in await Play(upstream=ScriptedUpstream(*events)).run(chat("Hi", n=2))
