@@ -21,9 +21,10 @@ COMMANDS = {
 }
 
 EXAMPLES = """examples:
-  sluicegate serve --upstream http://127.0.0.1:9000
-  sluicegate serve -c sluicegate.yaml
+  sluicegate demo
+  sluicegate keys new --subject alice --groups finance --file keys.yaml
   sluicegate check-config -c sluicegate.yaml
+  sluicegate serve -c sluicegate.yaml
   echo "Write to anna@example.com" | sluicegate redact
 
 Each command has its own help: sluicegate COMMAND --help

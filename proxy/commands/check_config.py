@@ -35,8 +35,9 @@ def run(args: argparse.Namespace) -> int:
         settings = load(args.config, environ=os.environ, serving=True)
     except ConfigInvalid as error:
         return _tell(list(error.problems), [], as_json=args.json)
-    problems = [problem for check in _checks(settings) for problem in _problems_of(check)]
-    return _tell(problems, list(_notes(settings)), as_json=args.json)
+    # Two checks that read one file find the same in it.
+    problems = dict.fromkeys(problem for check in _checks(settings) for problem in _problems_of(check))
+    return _tell(list(problems), list(_notes(settings)), as_json=args.json)
 
 
 def _checks(settings: Settings) -> tuple[Callable[[], object], ...]:

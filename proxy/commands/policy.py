@@ -65,7 +65,11 @@ def run(args: argparse.Namespace) -> int:
     if args.action == "compile":
         return _compile(policies, opa, check=args.check)
     files = read_policies(policies)
-    args.output.write_bytes(compile_bundle(opa, files, place=policies))
+    bundle = compile_bundle(opa, files, place=policies)
+    try:
+        args.output.write_bytes(bundle)
+    except OSError as error:
+        raise ConfigInvalid([f"{args.output}: {error.strerror or 'cannot be written'}"]) from None
     print(f"{args.output}: revision {files.revision}")
     return 0
 

@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         "verify": _verify,
     }
     if not args.state.is_dir():
-        print(f"{args.state}: there is no such directory", file=sys.stderr)
+        print(f"{args.state}: there is no such directory; name the proxy's own with --state", file=sys.stderr)
         return 2
     return actions[args.action](args)
 
@@ -142,6 +142,9 @@ def _export(args: argparse.Namespace) -> int:
             _write_lines(output, chats)
     except FileExistsError:
         print(f"{args.output}: exists already", file=sys.stderr)
+        return 2
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        print(f"{args.output}: {error.strerror}", file=sys.stderr)
         return 2
     return 0
 

@@ -11,8 +11,8 @@ from proxy.edges.config_file import load
 from proxy.workers import as_worker, supervise
 
 EXAMPLES = """examples:
-  sluicegate serve --upstream http://127.0.0.1:9000
-  sluicegate serve -c sluicegate.yaml --listen 0.0.0.0:8080
+  sluicegate serve -c sluicegate.yaml
+  sluicegate serve -c sluicegate.yaml --upstream http://127.0.0.1:9000 --listen 0.0.0.0:8080
   sluicegate serve -c sluicegate.yaml --policies ./policies --workers 2
 
 Flags win over the file, the file over the defaults. SIGHUP reads the policies again; SIGTERM lets running

@@ -111,6 +111,9 @@ def add_entry(path: Path, entry: KeyEntry) -> None:
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         part.touch(mode=0o600)
+    except OSError as error:
+        raise ConfigInvalid([f"{path}: {error.strerror or 'cannot be written'}"]) from None
+    try:
         if path.exists():
             part.chmod(stat.S_IMODE(path.stat().st_mode))
         part.write_text(f"{before.rstrip() or 'keys:'}\n{written(entry, _indent(before))}", encoding="utf-8")

@@ -18,10 +18,12 @@ def check_judge(settings: Settings) -> None:
     names = list(_soft_rules(read_policies(folder).document))
     if names:
         place = folder / "gateway" / "config" / "soft_rules" / "data.yaml"
+        copy = "" if rules.policies else f"set hard_rules.policies to a copy of {folder} and "
         raise ConfigInvalid(
             [
                 f"soft_rules.judge: the policies have soft rules ({', '.join(names)}) and nobody judges them,"
-                f" so every call would be refused: set soft_rules.judge, or take the rules out of {place}"
+                f" so every call would be refused: set soft_rules.judge, or {copy}take the rules out of"
+                f" {place.relative_to(folder) if copy else place}"
             ]
         )
 

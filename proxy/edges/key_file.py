@@ -12,12 +12,16 @@ KEY_BYTES = 32
 
 
 def pseudonym_key(path: Path | None, state: Path) -> bytes:
-    """Raises ConfigInvalid for a key that is too short to keep pseudonyms unguessable."""
+    """Raises ConfigInvalid for a key that is too short to keep pseudonyms unguessable, or cannot be kept."""
     chosen = path or state / "pseudonym.key"
-    if path is None and not chosen.exists():
-        state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_new(chosen, secrets.token_bytes(KEY_BYTES))
-    key = chosen.read_bytes()
+    try:
+        if path is None and not chosen.exists():
+            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _write_new(chosen, secrets.token_bytes(KEY_BYTES))
+        key = chosen.read_bytes()
+    except OSError as error:
+        setting = "redaction.key_file" if path else "state"
+        raise ConfigInvalid([f"{setting}: {chosen}: {error.strerror or 'cannot be used'}"]) from None
     if len(key) < KEY_BYTES:
         raise ConfigInvalid([f"{chosen}: the pseudonym key must have at least {KEY_BYTES} bytes"])
     return key

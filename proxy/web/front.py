@@ -6,6 +6,7 @@ Every request gets an id of ours, is matched byte-exact, and ends in the route's
 
 import asyncio
 import contextlib
+import os
 import re
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
@@ -83,7 +84,10 @@ class Front:
                 self._server, host, port, reuse_port=reuse_port or None, backlog=BACKLOG
             )
         except OSError as refused:
-            raise ConfigInvalid([f"listen: {address} cannot be bound ({type(refused).__name__})"]) from None
+            # The numbers of resolvers are their own, and below zero.
+            number = refused.errno or 0
+            reason = os.strerror(number) if number > 0 else type(refused).__name__
+            raise ConfigInvalid([f"listen: {address} cannot be bound: {reason}"]) from None
         self._sweep()
         bound = self._listener.sockets[0].getsockname()
         return bound[0], bound[1]

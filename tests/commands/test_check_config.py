@@ -131,3 +131,25 @@ def test_the_environment_is_the_commands_own(
     assert told(capsys)[0] == 2
     monkeypatch.setenv("WHERE", "state")
     assert told(capsys) == (0, ["good"])
+
+
+def test_what_two_checks_find_is_told_once(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(default_policies(), folder / "rules")
+    grants = folder / "rules" / "gateway" / "config" / "grants" / "data.yaml"
+    grants.write_text("models: {staff: [a], staff: [b]}\n")
+    text = GOOD.replace("soft_rules", "hard_rules: {policies: rules}\n#")
+    (folder / "sluicegate.yaml").write_text(text)
+    status, lines = told(capsys)
+    assert (status, len(lines)) == (2, 1)
+    assert lines[0].endswith("grants/data.yaml:1: the key staff is there twice")
+
+
+def test_soft_rules_without_a_judge_are_told_with_what_to_do(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = GOOD.replace("soft_rules", "#")
+    (folder / "sluicegate.yaml").write_text(without)
+    assert f"set hard_rules.policies to a copy of {default_policies()}" in told(capsys)[1][0]
+    shutil.copytree(default_policies(), folder / "rules")
+    (folder / "sluicegate.yaml").write_text(without + "hard_rules: {policies: rules}\n")
+    assert told(capsys)[1][0].endswith("take the rules out of rules/gateway/config/soft_rules/data.yaml")

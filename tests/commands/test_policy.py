@@ -119,6 +119,12 @@ def test_bundle_writes_what_opa_serves(policies: Path, tmp_path: Path, capsys: A
     assert capsys.readouterr().out.startswith(f"{target}: revision ")
 
 
+def test_a_bundle_that_cannot_be_written_is_told(policies: Path, tmp_path: Path, capsys: Any) -> None:
+    target = tmp_path / "nowhere" / "bundle.tar.gz"
+    assert main(["policy", "bundle", "-p", str(policies), "-o", str(target)]) == 2
+    assert capsys.readouterr().err == f"{target}: No such file or directory\n"
+
+
 def test_without_opa_the_tools_say_what_to_do(tmp_path: Path, capsys: Any) -> None:
     assert main(["policy", "bundle", "--opa", str(tmp_path / "none")]) == 2
     assert "run `make opa`" in capsys.readouterr().err

@@ -96,6 +96,8 @@ def test_export_writes_a_new_private_file_and_never_over_an_old_one(
     assert output.stat().st_mode & 0o777 == 0o600
     assert records("export", "--output", str(output), state=state) == 2
     assert "exists already" in capsys.readouterr().err
+    assert records("export", "--output", str(tmp_path / "nowhere" / "chats.jsonl"), state=state) == 2
+    assert "chats.jsonl: No such file or directory" in capsys.readouterr().err
 
 
 def test_verify_says_what_it_looked_at_and_fails_with_the_place(

@@ -196,3 +196,10 @@ def test_without_a_file_the_key_and_the_entry_leave_by_different_ways(
         "expires": "2030-01-01",
     }
     assert key not in shown.out
+
+
+def test_a_keys_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "keys.yaml"
+    with pytest.raises(ConfigInvalid) as caught:
+        add_entry(path, entry(new_key()))
+    assert caught.value.problems == (f"{path}: No such file or directory",)

@@ -345,7 +345,7 @@ def test_other_addresses_are_refused(address: str) -> None:
 async def test_an_address_that_is_taken_is_a_problem_of_the_configuration() -> None:
     async with house() as there:
         second = Front([], Limits(), error_body, lambda _event, _fields: None)
-        with pytest.raises(ConfigInvalid, match="cannot be bound"):
+        with pytest.raises(ConfigInvalid, match="cannot be bound: Address already in use"):
             await second.start(f"{there.host}:{there.port}")
 
 
