@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from proxy import settings
-from proxy.edges.config_ranges import range_of
+from proxy.edges.configuration.ranges import range_of
 
 PAGE = Path(__file__).with_name("configuration.md")
 BEGIN, END = "<!-- reference: begin -->", "<!-- reference: end -->"

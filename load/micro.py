@@ -22,10 +22,10 @@ from load.machine import pin, share_out
 from load.stand_in import chunk_event
 from proxy import policy, record
 from proxy.edges.clock import SystemClock
-from proxy.edges.journal import SpoolJournal
 from proxy.edges.log import start_log
-from proxy.edges.rego_files import default_policies
-from proxy.edges.rego_wasm import EmbeddedEngine
+from proxy.edges.records.journal import SpoolJournal
+from proxy.edges.rego.files import default_policies
+from proxy.edges.rego.wasm import EmbeddedEngine
 from proxy.exchange import CleanText, Delta, Exchange, Identity, Lane, Subject, Usage
 from proxy.labels import find_documents
 from proxy.redact.guard import Ask, Guard

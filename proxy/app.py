@@ -15,17 +15,17 @@ import uvloop
 from proxy import __version__
 from proxy.conductor import Conductor, Doors, House, ModelRoute
 from proxy.edges.clock import SystemClock
-from proxy.edges.identity import Identities
-from proxy.edges.journal import SpoolJournal
-from proxy.edges.judge_wanted import check_judge
-from proxy.edges.judges import open_judge
+from proxy.edges.identity.identities import Identities
+from proxy.edges.judges.judges import open_judge
+from proxy.edges.judges.wanted import check_judge
 from proxy.edges.key_file import pseudonym_key
 from proxy.edges.log import Log, start_log
 from proxy.edges.metrics import Metrics
-from proxy.edges.policies import LivePolicies, open_policies
-from proxy.edges.recognisers import open_recogniser
+from proxy.edges.presidio.recognisers import open_recogniser
+from proxy.edges.records.journal import SpoolJournal
+from proxy.edges.rego.live import LivePolicies, open_policies
 from proxy.edges.tokens import CachedTokens
-from proxy.edges.upstream import Upstreams
+from proxy.edges.upstreams.upstreams import Upstreams
 from proxy.settings import Settings
 from proxy.web.admin import Admin, Check
 from proxy.web.front import Front

@@ -1,6 +1,6 @@
 """Every setting, as frozen values in groups, read once at the start and never again.
 
-Defaults stand here with their reasons. Reading and checking a `sluicegate.yaml` is `edges/config_file.py`;
+Defaults stand here with their reasons. Reading and checking a `sluicegate.yaml` is `edges/configuration`;
 what a key means to an operator is told in `docs/configuration.md`, generated from these docstrings.
 Units are in the names: `_s` seconds, `_bytes` bytes, `_chars` characters.
 """

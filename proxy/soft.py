@@ -1,4 +1,4 @@
-"""What a judge of soft rules is asked, and what its answer means. Pure: asking is `edges/judges.py`.
+"""What a judge of soft rules is asked, and what its answer means. Pure: asking is `edges/judges/judges.py`.
 
 A judge is a language model. Three ways to get a score from 0 (fine) to 1 (the sentence is true of the text):
 

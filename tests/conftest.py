@@ -19,7 +19,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 # Functions that read a file while the house is built, before a door is open.
 AT_START = {
     "proxy/app.py": {"build"},
-    "proxy/edges/upstream_target.py": {"target_of"},
+    "proxy/edges/upstreams/target.py": {"target_of"},
 }
 
 IN_CI = os.environ.get("CI", "").lower() == "true"

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from proxy import record
-from proxy.edges import journal_reading
-from proxy.edges.journal import SpoolJournal
 from proxy.edges.log import Log
+from proxy.edges.records import reading as journal_reading
+from proxy.edges.records.journal import SpoolJournal
 from proxy.exchange import CleanText, Identity, Lane, Subject, Usage
 from proxy.record import CleanMessage, PhaseDecision, Status, Summary
 from proxy.settings import Feedback

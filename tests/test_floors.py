@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 # Tasks that outlive the call that starts them have an owner who awaits them in its own close().
 TASKS_WITH_AN_OWNER = {
-    "proxy/edges/presidio.py": "one a worker process, from start() to close()",
+    "proxy/edges/presidio/pool.py": "one a worker process, from start() to close()",
 }
 
 Law = Callable[[Module], Iterator[str]]
@@ -82,11 +82,11 @@ def planted(root: Path, **files: str) -> list[Module]:
         ("errors", "from proxy.settings import Settings"),
         ("errors", "from proxy import settings"),
         ("wire__sse", "import proxy.conductor.house"),
-        ("wire__sse", "def late():\n    from proxy.edges.opa import Opa"),
+        ("wire__sse", "def late():\n    from proxy.edges.rego.opa import Opa"),
         ("conductor__asking", "from proxy.web import front"),
-        ("conductor__asking", "import importlib\nimportlib.import_module('proxy.edges.opa')"),
+        ("conductor__asking", "import importlib\nimportlib.import_module('proxy.edges.rego.opa')"),
         ("edges__opa", "from proxy.web.front import Front"),
-        ("web__front", "from proxy.edges import opa"),
+        ("web__front", "from proxy.edges.rego import opa"),
         ("edges__journal", "from proxy.app import build"),
         ("policy", "if True:\n    try:\n        from proxy.app import build\n    except ImportError: ..."),
         ("edges__opa", "from proxy.attic import chest"),
@@ -101,10 +101,10 @@ def test_an_import_that_points_up_or_across_is_found(tmp_path: Path, name: str, 
     ("name", "text"),
     [
         ("edges__opa", "from proxy.errors import EngineUnavailable"),
-        ("edges__opa", "from proxy.edges.journal import Journal"),
+        ("edges__opa", "from proxy.edges.records.journal import Journal"),
         ("web__front", "from proxy import __version__"),
         ("engines", "from proxy.redact.spans import Span"),
-        ("app", "import proxy.web.front, proxy.edges.opa"),
+        ("app", "import proxy.web.front, proxy.edges.rego.opa"),
     ],
 )
 def test_an_import_that_points_down_is_no_fault(tmp_path: Path, name: str, text: str) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from proxy.edges.clock import SystemClock
-from proxy.edges.config_file import load
-from proxy.edges.identity import Identities
-from proxy.edges.judge_wanted import check_judge
-from proxy.edges.rego_files import default_policies, read_policies
-from proxy.edges.rego_wasm import EmbeddedEngine
+from proxy.edges.configuration.file import load
+from proxy.edges.identity.identities import Identities
+from proxy.edges.judges.wanted import check_judge
+from proxy.edges.rego.files import default_policies, read_policies
+from proxy.edges.rego.wasm import EmbeddedEngine
 from proxy.errors import ConfigInvalid
 from proxy.settings import HardRules, Settings
 

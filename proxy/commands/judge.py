@@ -11,9 +11,9 @@ from typing import IO
 
 import orjson
 
-from proxy.edges.config_file import load
-from proxy.edges.judges import open_judge
-from proxy.edges.rego_files import default_policies, read_policies
+from proxy.edges.configuration.file import load
+from proxy.edges.judges.judges import open_judge
+from proxy.edges.rego.files import default_policies, read_policies
 from proxy.errors import ConfigInvalid, RequestInvalid
 from proxy.exchange import CleanText
 from proxy.settings import Settings

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Set
 from pathlib import Path
 
-from proxy.edges.identity_keys import KeyEntry, add_entry, check_entry, hashed, new_key, read_entries, written
+from proxy.edges.identity.keys import KeyEntry, add_entry, check_entry, hashed, new_key, read_entries, written
 from proxy.exchange import Subject
 
 EXAMPLES = """examples:

@@ -9,12 +9,12 @@ from pathlib import Path
 import orjson
 
 from proxy.edges.log import start_log
-from proxy.edges.opa_command import find_opa
-from proxy.edges.policies import open_policies
-from proxy.edges.rego_compile import COMPILED, compile_bundle, compile_sources, load, save
-from proxy.edges.rego_files import default_policies, read_policies
-from proxy.edges.rego_lint import problems_of
-from proxy.edges.rego_tests import run_tests
+from proxy.edges.rego.compile import COMPILED, compile_bundle, compile_sources, load, save
+from proxy.edges.rego.files import default_policies, read_policies
+from proxy.edges.rego.lint import problems_of
+from proxy.edges.rego.live import open_policies
+from proxy.edges.rego.opa_command import find_opa
+from proxy.edges.rego.tests import run_tests
 from proxy.errors import ConfigInvalid, EngineUnavailable
 from proxy.policy import decision_document
 from proxy.settings import HardRules, Opa

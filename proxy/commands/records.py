@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from proxy.edges import journal_reading
-from proxy.edges.journal_reading import Document
-from proxy.edges.spool_files import open_private
+from proxy.edges.records import reading as journal_reading
+from proxy.edges.records.reading import Document
+from proxy.edges.records.spool_files import open_private
 
 EXAMPLES = """examples:
   sluicegate records ls

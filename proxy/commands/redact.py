@@ -12,8 +12,8 @@ from typing import IO
 
 import orjson
 
-from proxy.edges.presidio import PresidioPool
-from proxy.edges.vault_file import KEY_BYTES, VaultFile
+from proxy.edges.presidio.pool import PresidioPool
+from proxy.edges.presidio.vault_file import KEY_BYTES, VaultFile
 from proxy.errors import ConfigInvalid, ContentUnscannable, EngineUnavailable, RequestInvalid
 from proxy.exchange import Json
 from proxy.redact.redactor import redact

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from proxy.app import serve
-from proxy.edges.config_file import load
+from proxy.edges.configuration.file import load
 from proxy.workers import as_worker, supervise
 
 EXAMPLES = """examples:

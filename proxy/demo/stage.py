@@ -19,7 +19,7 @@ from proxy.demo.model_server import ModelServer
 from proxy.demo.show import Show
 from proxy.demo.tap import Tap
 from proxy.demo.tour import FINANCE_MODEL, MODEL, Guests
-from proxy.edges.identity_keys import hashed, new_key
+from proxy.edges.identity.keys import hashed, new_key
 
 # No secret: every tour asks the small model to copy the same pseudonyms, so that it goes the same way twice.
 PSEUDONYM_KEY = b"the key of the guided tour alone"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proxy.cli import main
-from proxy.edges.rego_files import default_policies
+from proxy.edges.rego.files import default_policies
 
 GOOD = """\
 upstreams: [{name: a, url: "http://127.0.0.1:9", models: {m: m}}]

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from proxy.cli import main
-from proxy.edges.rego_compile import load
+from proxy.edges.rego.compile import load
 from tests.policies.engines import REPOSITORY
 
 RULE = "gateway/rules/admission/model_grant/model_grant.rego"

@@ -7,7 +7,7 @@ import pytest
 
 from proxy import record
 from proxy.cli import main
-from proxy.edges.spool_files import private_directory
+from proxy.edges.records.spool_files import private_directory
 from tests.fakes_journal import a_record, running, summary, write
 
 

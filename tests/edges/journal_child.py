@@ -8,8 +8,8 @@ from pathlib import Path
 
 from proxy import record
 from proxy.edges.clock import SystemClock
-from proxy.edges.journal import SpoolJournal
 from proxy.edges.log import Log
+from proxy.edges.records.journal import SpoolJournal
 from proxy.errors import RecordUnavailable
 from proxy.settings import Feedback
 from tests.fakes_journal import a_record, summary

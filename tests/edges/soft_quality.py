@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import get_args
 
 from proxy.demo.model_server import ModelServer
-from proxy.edges.judges import open_judge
+from proxy.edges.judges.judges import open_judge
 from proxy.engines import Judge
 from proxy.exchange import CleanText
 from proxy.settings import SoftMethod, SoftRules

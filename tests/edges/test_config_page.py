@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from docs.reference import PAGE, page
-from proxy.edges.config_file import load
+from proxy.edges.configuration.file import load
 from proxy.settings import Settings
 
 TEXT = PAGE.read_text("utf-8")

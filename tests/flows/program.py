@@ -16,7 +16,7 @@ import aiohttp
 import yaml
 from openai import AsyncOpenAI
 
-from proxy.edges.identity_keys import hashed, new_key
+from proxy.edges.identity.keys import hashed, new_key
 
 READY_S = 60.0
 

@@ -42,7 +42,7 @@ def only(pid: int, word: str) -> int:
 
 async def test_a_dead_presidio_blocks_and_a_new_one_takes_its_place(tmp_path: Path) -> None:
     async with EchoUpstream.listening() as upstream, running(tmp_path, upstream.url) as program:
-        worker = only(program.process.pid, "proxy.edges.presidio_worker")
+        worker = only(program.process.pid, "proxy.edges.presidio.worker")
         os.kill(worker, signal.SIGSTOP)
         asking = asyncio.ensure_future(program.post(BODY))
         await asyncio.sleep(0.3)

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from proxy.edges.opa_command import find_opa, run_opa
-from proxy.edges.rego_compile import ENTRYPOINT, compile_sources
-from proxy.edges.rego_files import default_policies, read_policies
-from proxy.edges.rego_machine import RegoMachine, WasmTrap
+from proxy.edges.rego.compile import ENTRYPOINT, compile_sources
+from proxy.edges.rego.files import default_policies, read_policies
+from proxy.edges.rego.machine import RegoMachine, WasmTrap
+from proxy.edges.rego.opa_command import find_opa, run_opa
 
 REPOSITORY = default_policies()
 

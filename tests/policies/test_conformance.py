@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 import yaml
 
-from proxy.edges.opa_command import Done, build_wasm, complaints, lay_out, member, run_opa
-from proxy.edges.rego_compile import exact_capabilities
-from proxy.edges.rego_exact import number_keys, places
-from proxy.edges.rego_machine import RegoMachine, WasmTrap
+from proxy.edges.rego.compile import exact_capabilities
+from proxy.edges.rego.exact import number_keys, places
+from proxy.edges.rego.machine import RegoMachine, WasmTrap
+from proxy.edges.rego.opa_command import Done, build_wasm, complaints, lay_out, member, run_opa
 from tests.policies.engines import opa
 
 MODULE = "github.com/open-policy-agent/opa"

@@ -9,10 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
-from proxy.edges.opa_command import build_wasm, complaints, lay_out, member, parse, run_opa
-from proxy.edges.rego_compile import inexact
-from proxy.edges.rego_exact import EXACT
-from proxy.edges.rego_machine import RegoMachine
+from proxy.edges.rego.compile import inexact
+from proxy.edges.rego.exact import EXACT
+from proxy.edges.rego.machine import RegoMachine
+from proxy.edges.rego.opa_command import build_wasm, complaints, lay_out, member, parse, run_opa
 from tests.policies.arguments import NUMBERS, SMALL, Arguments
 from tests.policies.engines import canonical, opa
 

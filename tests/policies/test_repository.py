@@ -7,10 +7,10 @@ import orjson
 import pytest
 import yaml
 
-from proxy.edges.rego_compile import COMPILED, compile_sources, load
-from proxy.edges.rego_files import read_policies, rego_tests_of
-from proxy.edges.rego_lint import problems_of, rules_of, table
-from proxy.edges.rego_tests import run_tests
+from proxy.edges.rego.compile import COMPILED, compile_sources, load
+from proxy.edges.rego.files import read_policies, rego_tests_of
+from proxy.edges.rego.lint import problems_of, rules_of, table
+from proxy.edges.rego.tests import run_tests
 from tests.policies.engines import REPOSITORY, opa
 
 README = REPOSITORY / "README.md"

@@ -1,0 +1,1 @@
+"""Reading `sluicegate.yaml`: YAML nodes with their lines → checked settings."""

@@ -1,0 +1,1 @@
+"""Presidio in worker processes, and the cache in front of it."""

@@ -1,0 +1,1 @@
+"""The journal: spool on disk, decision log, feedback stream and their outlets."""

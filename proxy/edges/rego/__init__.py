@@ -1,0 +1,1 @@
+"""The two engines of the hard rules, and the policies that are live."""
