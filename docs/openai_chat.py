@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from proxy.wire.openai_fields import FAMILIES, FIELDS, Fate
-from proxy.wire.openai_messages import MEMBERS, PARTS
+from proxy.wire.fields import Fate
+from proxy.wire.openai_chat.fields import FAMILIES, FIELDS
+from proxy.wire.openai_chat.messages import MEMBERS, PARTS
 
 PAGE = Path(__file__).with_name("openai-chat.md")
 BEGIN, END = "<!-- fields: begin -->", "<!-- fields: end -->"

@@ -9,11 +9,13 @@ import signal
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import uvloop
 
 from proxy import __version__
-from proxy.conductor import Conductor, Doors, House, ModelRoute
+from proxy.conductor import Conductor, House
+from proxy.conductor import Doors as Engines
 from proxy.edges.clock import SystemClock
 from proxy.edges.identity.identities import Identities
 from proxy.edges.judges.judges import open_judge
@@ -28,9 +30,10 @@ from proxy.edges.tokens import CachedTokens
 from proxy.edges.upstreams.upstreams import Upstreams
 from proxy.settings import Settings
 from proxy.web.admin import Admin, Check
+from proxy.web.doors import Doors
 from proxy.web.front import Front
-from proxy.web.openai import OpenAiDoor
-from proxy.wire.openai_answer import ChatReader, error_body
+from proxy.wire.openai_errors import error_body
+from proxy.wire.registers import DIALECTS
 
 # A server that is still loading its weights answers later; callers get upstream errors until then.
 REFRESH_S = 15.0
@@ -64,7 +67,7 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
         await asyncio.to_thread(check_judge, settings)
         recogniser = await stack.enter_async_context(open_recogniser(settings.redaction))
         judge = await stack.enter_async_context(open_judge(settings.soft_rules))
-        upstreams = Upstreams(settings.upstreams, settings.limits, ChatReader)
+        upstreams = Upstreams(settings.upstreams, settings.limits)
         await upstreams.start()
         stack.push_async_callback(upstreams.close)
         await upstreams.refresh()
@@ -72,7 +75,7 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
         stack.push_async_callback(journal.close)
         metrics = Metrics()
         _gauges(metrics, journal, policies)
-        doors = Doors(
+        engines = Engines(
             policy=policies,
             recogniser=recogniser,
             judge=judge,
@@ -82,21 +85,17 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
             clock=clock,
             meter=metrics,
         )
-        house = House(
-            doors,
-            lambda: _routes(upstreams),
-            key,
-            settings.need_to_know.notice,
-            settings.redaction.window_chars,
+        house = House(engines, key, settings.need_to_know.notice, settings.redaction.window_chars)
+        doors = Doors(
+            Conductor(house), identities, settings.limits, clock, partial(_default_model, settings, upstreams)
         )
-        door = OpenAiDoor(Conductor(house), identities, settings.limits, clock)
         admin = Admin(
             _checks(upstreams, identities, journal, settings.feedback.spool_bytes),
             metrics.render,
             lambda: _about(policies),
         )
         yield Gate(
-            callers=Front(door.routes(), settings.limits, error_body, log.event),
+            callers=Front(doors.routes(DIALECTS), settings.limits, error_body, log.event),
             admin=Front(admin.routes(), settings.limits, error_body, log.event),
             policies=policies,
             journal=journal,
@@ -160,11 +159,11 @@ async def _refresh(upstreams: Upstreams) -> None:
         await upstreams.refresh()
 
 
-def _routes(upstreams: Upstreams) -> Mapping[str, ModelRoute]:
-    return {
-        name: ModelRoute(served.upstream.name, served.model, served.upstream.residency)
-        for name, served in upstreams.served().items()
-    }
+def _default_model(settings: Settings, upstreams: Upstreams, dialect: str) -> str | None:
+    """For a call that names no model: the configured one, or the only one that there is."""
+    configured = settings.listen.default_models.get(dialect)
+    names = upstreams.names()
+    return configured or (names[0] if len(names) == 1 else None)
 
 
 def _checks(

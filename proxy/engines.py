@@ -4,11 +4,13 @@ Every implementation raises the errors named here and nothing else a peer could 
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from proxy.exchange import AnswerEvent, CleanText, Identity, Json
 from proxy.redact.spans import Span
 from proxy.verdict import Decision, KindPlan, SoftAsk, SoftVerdict
+from proxy.wire.dialect import UpstreamRequest
 
 
 class PolicyEngine(Protocol):
@@ -51,8 +53,22 @@ class IdentityProvider(Protocol):
         and EngineUnavailable while there are no keys to check a signature with."""
 
 
+@dataclass(frozen=True, slots=True)
+class UpstreamRoute:
+    """One server of a model: its name, the model's name there, where it stands, and which wires it speaks."""
+
+    upstream: str
+    model: str
+    residency: str = ""
+    speaks: tuple[str, ...] = ()
+
+
 class UpstreamAnswer(Protocol):
     """An answer that has begun. `events()` ends with `End`, or raises UpstreamUnavailable if cut short."""
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Fields of the answer that no reader knows and that held something, by name: how often."""
 
     def events(self) -> AsyncIterator[Sequence[AnswerEvent]]: ...
 
@@ -61,8 +77,14 @@ class UpstreamAnswer(Protocol):
 
 
 class UpstreamDoor(Protocol):
-    async def open(self, model: str, body: bytes, *, stream: bool) -> UpstreamAnswer:
-        """Send a request body to the upstream that serves `model`.
+    def names(self) -> Sequence[str]:
+        """Every name of a model that callers may use."""
+
+    def routes(self, model: str) -> Sequence[UpstreamRoute]:
+        """The servers of a model, the best to ask first; none: no such model. Byte-exact."""
+
+    async def open(self, route: UpstreamRoute, request: UpstreamRequest) -> UpstreamAnswer:
+        """Send a request to this server.
 
         Raises UpstreamUnavailable, UpstreamTimeout or UpstreamRefused. Cancelling closes the connection.
         """

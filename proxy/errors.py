@@ -4,7 +4,8 @@
     ├── Refused                   the caller, or what the caller sent, may not pass (4xx)
     │   ├── RequestInvalid        400  request_invalid
     │   │   ├── RequestTooLarge   413  request_too_large
-    │   │   └── MediaTypeUnknown  415  media_type_unsupported
+    │   │   ├── MediaTypeUnknown  415  media_type_unsupported
+    │   │   └── NotTranslatable   400  not_translatable
     │   ├── Unauthenticated       401  unauthenticated
     │   ├── RouteUnknown          404  route_unknown
     │   ├── MethodNotAllowed      405  method_not_allowed
@@ -18,6 +19,7 @@
     │   ├── EngineUnavailable     503  engine_unavailable     policy engine, recogniser or judge
     │   ├── RecordUnavailable     503  record_unavailable     nothing may pass that cannot be recorded
     │   ├── UpstreamUnavailable   502  upstream_unavailable
+    │   ├── UpstreamUnreached     502  upstream_unavailable   and no work was begun there
     │   └── UpstreamTimeout       504  upstream_timeout
     ├── UpstreamRefused           4xx/5xx of the upstream's own, re-made without its words
     └── ConfigInvalid             the program cannot start like this: every problem at once
@@ -59,6 +61,12 @@ class RequestTooLarge(RequestInvalid):
 class MediaTypeUnknown(RequestInvalid):
     status = 415
     code = "media_type_unsupported"
+
+
+class NotTranslatable(RequestInvalid):
+    """The model's server does not speak the caller's dialect, and its own has no word for what was asked."""
+
+    code = "not_translatable"
 
 
 class Unauthenticated(Refused):
@@ -121,6 +129,10 @@ class RecordUnavailable(Unavailable):
 class UpstreamUnavailable(Unavailable):
     status = 502
     code = "upstream_unavailable"
+
+
+class UpstreamUnreached(UpstreamUnavailable):
+    """Nothing was begun: another server of the same model may be asked, and nothing is done twice."""
 
 
 class UpstreamTimeout(UpstreamUnavailable):

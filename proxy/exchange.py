@@ -73,8 +73,41 @@ class Unscannable:
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """A document that is an item of a list in the body, such as one of the field `documents`.
+
+    `ids`: those that it claims. `notice`: what stands in its place when it is withheld with a word, as an
+    object around the word; empty: the word alone. `text_key`: where in that object the word stands.
+    """
+
+    place: Path
+    ids: tuple[str, ...] = ()
+    notice: tuple[tuple[str, Json], ...] = ()
+    text_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call in the request's history. `arguments` is None when they are not a JSON object, which a
+    rule may not take for an empty one."""
+
+    name: str
+    arguments: Json | None = field(repr=False)
+
+
+Operation = Literal["chat", "text_completion", "embeddings", "rerank", "classify", "tokenize"]
+"""What is asked of the model; `gen_ai.operation.name` where OpenTelemetry has a word for it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request, parsed. `parameters`: the scalar parameters that policies may look at, by wire name."""
+    """One request, parsed. The body is the tree of its dialect; everything else is the same in all of them.
+
+    `parameters`: the scalar parameters that policies may look at, by the names of OpenAI's chat where those
+    mean the same. `tools`: names, in the order of the body's list `tools`; `insisted`: the one that the
+    model must call. `token_bounds`: where the body bounds the answer's tokens; the first may be set by us.
+    `answers`: how many the model may give (choices, vectors, scores). `dropped`: fields left out unknown.
+    """
 
     id: str
     dialect: str
@@ -86,6 +119,13 @@ class Exchange:
     unscannable: tuple[Unscannable, ...] = ()
     tools: tuple[str, ...] = ()
     parameters: dict[str, Json] = field(default_factory=dict)
+    operation: Operation = "chat"
+    insisted: str | None = None
+    calls: tuple[Call, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    token_bounds: tuple[Path, ...] = ()
+    answers: int = 1
+    dropped: tuple[str, ...] = ()
 
 
 LaneKind = Literal["content", "reasoning", "refusal", "tool"]
@@ -131,8 +171,38 @@ class ToolOpen:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
+    """`reason`: stop, length, tool_calls or content_filter. `stop`: the stop string that ended it, where the
+    server tells; a writer repeats it only if it is one of the caller's own."""
+
     choice: int
     reason: str
+    stop: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """One embedding: numbers, or their base64 as it came (checked to be that and nothing else)."""
+
+    index: int
+    values: tuple[float, ...] | str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How well the text at `index` fits (rerank, score), or how likely the class `label` is (classify)."""
+
+    index: int
+    value: float
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A text as the model's tokens. `ids` is None where only their number was asked for."""
+
+    count: int
+    ids: tuple[int, ...] | None = field(default=None, repr=False)
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +220,7 @@ class End:
     """The upstream said, in its own way, that the answer is whole."""
 
 
-AnswerEvent = Head | Delta | ToolOpen | Finish | Usage | End
+AnswerEvent = Head | Delta | ToolOpen | Finish | Vector | Score | Tokens | Usage | End
+
+Measure = Vector | Score | Tokens
+"""Events without words of anybody's."""

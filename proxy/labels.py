@@ -1,6 +1,7 @@
 """Documents inside a request: which there are, and the request without those that must be withheld.
 
-A document is an entry of the `documents` field, or stands between `<document …>` and `</document>` in a text.
+A document is an entry of a list that the dialect has for documents, or stands between `<document …>` and
+`</document>` in a text.
 An id is the caller's claim; what it is worth, a policy decides. A document that claims none is named `#0`,
 `#1`… in order. How a fence is read is `proxy.wire.fences`.
 """
@@ -11,11 +12,9 @@ from itertools import count, groupby
 from typing import Final
 
 from proxy.errors import EngineUnavailable, RequestInvalid, RequestTooLarge
-from proxy.exchange import Document, Exchange, Json, Path, Segment
+from proxy.exchange import Document, Exchange, Path, Segment
 from proxy.wire import tree
-from proxy.wire.fences import MOST, Fence, claims_an_id, find_fences, may_open
-
-FIELD: Final = "documents"
+from proxy.wire.fences import MOST, Fence, find_fences, may_open
 
 UNNAMED: Final = "#"
 """How the names of documents begin that claim no id. No caller may claim such an id."""
@@ -30,7 +29,8 @@ _JOINT: Final = "\u200b"
 """Between the parts of one message. Some servers join them with a line end and some with nothing; a fence may
 straddle the joint either way, and whoever reads fences passes over a zero-width space."""
 
-_TEXT_KEYS: Final = ("text", "content", "contents", "page_content")
+_TURNS: Final = frozenset({"messages", "input"})
+"""The lists of messages, as the dialects call them."""
 
 _Ids = tuple[str, ...]
 
@@ -40,7 +40,7 @@ _Piece = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A document and where it stands: an entry of the field, or pieces of texts."""
+    """A document and where it stands: as an entry (its number in the exchange), or in pieces of texts."""
 
     claimed: _Ids
     entry: int | None = None
@@ -76,7 +76,9 @@ def withhold(exchange: Exchange, documents: Mapping[str, bool], notice: str) -> 
     changes = _without_fences(exchange, {found[index]: text for index, text in replaced.items()})
     result = replace(tree.with_texts(exchange, changes), documents=())
     entries = {found[index].entry: text for index, text in replaced.items()}
-    result = _without_entries(result, {entry: text for entry, text in entries.items() if entry is not None})
+    result = _without_entries(
+        result, {number: text for number, text in entries.items() if number is not None}
+    )
     return _with_documents(result, list(_expected(exchange, found, names, replaced)))
 
 
@@ -101,8 +103,7 @@ def _with_documents(exchange: Exchange, expected: Sequence[tuple[_Ids, _Ids]]) -
 
 def _find(exchange: Exchange) -> list[_Found]:
     """Entries first, then fences in the order in which they open. No key may hold one."""
-    entries = enumerate(exchange.body.get(FIELD, ()))
-    found = [_Found(_claimed(entry), entry=index) for index, entry in entries]
+    found = [_Found(entry.ids, entry=number) for number, entry in enumerate(exchange.entries)]
     if any(may_open(one.text) for one in exchange.segments):
         if any(one.key and find_fences(one.text) for one in exchange.segments):
             raise RequestInvalid("The key of a JSON object fences a document.")
@@ -125,16 +126,7 @@ def _check_id(name: str) -> None:
 
 def _message_of(path: Path) -> Path:
     """Parts of one message's content are read together; any other text stands alone."""
-    return path[:3] if path[0] == "messages" and path[2] == "content" else path
-
-
-def _claimed(entry: Json) -> _Ids:
-    """The ids that an entry of the field claims. Numbers identify too."""
-    if not isinstance(entry, dict):
-        return ()
-    ids = [value for name, value in entry.items() if claims_an_id(name) and not isinstance(value, bool)]
-    given = (str(value).strip() for value in ids if isinstance(value, str | int))
-    return tuple(name for name in dict.fromkeys(given) if name)
+    return path[:3] if path[0] in _TURNS and path[2:3] == ("content",) else path
 
 
 def _fenced(group: Sequence[tuple[int, Segment]]) -> Iterator[_Found]:
@@ -180,11 +172,15 @@ def _document(exchange: Exchange, entries: Mapping[int, list[int]], found: _Foun
 
 
 def _entries(exchange: Exchange) -> dict[int, list[int]]:
-    """The segments of each entry of the field."""
+    """The segments of each entry."""
+    numbers = {entry.place: number for number, entry in enumerate(exchange.entries)}
+    lengths = {len(place) for place in numbers}
     segments: dict[int, list[int]] = {}
     for index, one in enumerate(exchange.segments):
-        if one.path[0] == FIELD and isinstance(one.path[1], int):
-            segments.setdefault(one.path[1], []).append(index)
+        for length in lengths:
+            number = numbers.get(one.path[:length])
+            if number is not None:
+                segments.setdefault(number, []).append(index)
     return segments
 
 
@@ -195,7 +191,8 @@ def _within(exchange: Exchange, inner: _Found, outer: _Found) -> bool:
     if inner.entry is not None:
         return False
     if outer.entry is not None:
-        return exchange.segments[inner.pieces[0][0]].path[:2] == (FIELD, outer.entry)
+        place = exchange.entries[outer.entry].place
+        return exchange.segments[inner.pieces[0][0]].path[: len(place)] == place
     return all(
         any(index == place and first <= start and end <= last for place, first, last in outer.pieces)
         for index, start, end in inner.pieces
@@ -224,28 +221,41 @@ def _cut(text: str, ranges: Sequence[tuple[int, int, str]]) -> str:
 
 def _without_entries(exchange: Exchange, gone: Mapping[int, str]) -> Exchange:
     """Entries with a notice keep their place, the others leave none."""
-    silent = {entry for entry, notice in gone.items() if not notice}
-    for entry in gone.keys() - silent:
-        exchange = _with_notice(exchange, entry, gone[entry])
-    if not silent:
-        return exchange
-    exchange = tree.without_items(exchange, (FIELD,), silent)
-    if exchange.body[FIELD]:
-        return exchange
-    return replace(exchange, body={name: value for name, value in exchange.body.items() if name != FIELD})
+    silent: dict[Path, list[Path]] = {}
+    for number, notice in gone.items():
+        place = exchange.entries[number].place
+        if notice:
+            exchange = _with_notice(exchange, number, notice)
+        else:
+            silent.setdefault(place[:-1], []).append(place)
+    for lists, places in silent.items():
+        exchange = tree.without_items(exchange, lists, {place[-1] for place in places})
+        if not tree.value_at(exchange.body, lists):
+            exchange = _without_list(exchange, lists)
+    return exchange
 
 
-def _with_notice(exchange: Exchange, entry: int, notice: str) -> Exchange:
+def _without_list(exchange: Exchange, place: Path) -> Exchange:
+    """A field that is empty goes; the content of a message becomes an empty text, for it must have one."""
+    if len(place) > 1:
+        return replace(exchange, body=tree.with_value(exchange.body, place, ""))
+    return replace(exchange, body={name: value for name, value in exchange.body.items() if name != place[0]})
+
+
+def _with_notice(exchange: Exchange, number: int, notice: str) -> Exchange:
     """The notice stands where templates look for text."""
-    place: Path = (FIELD, entry)
-    document: Json = exchange.body[FIELD][entry]
-    if isinstance(document, dict):
-        key = next((key for key in _TEXT_KEYS if key in document), _TEXT_KEYS[0])
-        told = Segment(notice, "user", "document", (*place, key))
-        body = tree.with_value(exchange.body, place, {key: notice})
+    entry = exchange.entries[number]
+    place = entry.place
+    if entry.text_key:
+        told = Segment(notice, "user", "document", (*place, entry.text_key))
+        body = tree.with_value(exchange.body, place, {**dict(entry.notice), entry.text_key: notice})
     else:
         told = Segment(notice, "user", "document", place)
         body = tree.with_value(exchange.body, place, notice)
-    others = [one for one in exchange.segments if one.path[:2] != place]
-    first = next((i for i, one in enumerate(exchange.segments) if one.path[:2] == place), len(others))
-    return replace(exchange, body=body, segments=(*others[:first], told, *others[first:]))
+    inside = [one.path[: len(place)] == place for one in exchange.segments]
+    others = [one for one, within in zip(exchange.segments, inside, strict=True) if not within]
+    first = inside.index(True) if True in inside else len(others)
+    entries = tuple(
+        replace(one, ids=()) if index == number else one for index, one in enumerate(exchange.entries)
+    )
+    return replace(exchange, body=body, entries=entries, segments=(*others[:first], told, *others[first:]))

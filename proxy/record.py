@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from proxy.exchange import CleanText, Identity, Lane, LaneKind, Path, Usage
+from proxy.exchange import CleanText, Identity, Lane, LaneKind, Operation, Path, Usage
 from proxy.verdict import Action, Decision, SoftVerdict
 
 Status = Literal["complete", "partial", "client_gone", "blocked", "aborted"]
@@ -39,6 +39,8 @@ class Summary:
 
     `time`: unix seconds. `error`: a code of `proxy.errors`, never its words.
     `action`: what was done where that is stricter than every decision (text was replaced, say).
+    `unscanned`: where the request holds what no recogniser looked at. `dropped_in`, `dropped_out`: how many
+    unknown fields were left out of the request and of the answer.
     """
 
     exchange_id: str
@@ -58,6 +60,10 @@ class Summary:
     duration_ms: float
     ttft_ms: float | None
     action: Action = Action.ALLOW
+    operation: Operation = "chat"
+    unscanned: tuple[str, ...] = ()
+    dropped_in: int = 0
+    dropped_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +123,7 @@ def decision_log(summary: Summary) -> list[Document]:
     document["finish"] = list(summary.finish.values())
     document["usage"] = _usage(summary.usage)
     document["error"] = summary.error
+    document["unscanned"] = len(summary.unscanned)
     document["metrics"] = {"duration_ms": round(summary.duration_ms, 3), "ttft_ms": _rounded(summary.ttft_ms)}
     return [document]
 
@@ -161,7 +168,7 @@ def timestamp(seconds: float) -> str:
 def _attributes(summary: Summary) -> Document:
     subject = summary.identity.subject
     attributes: Document = {
-        "gen_ai.operation.name": "chat",
+        "gen_ai.operation.name": summary.operation,
         "gen_ai.provider.name": summary.upstream,
         "gen_ai.request.model": summary.model,
         "gen_ai.request.stream": summary.stream,
@@ -179,6 +186,8 @@ def _attributes(summary: Summary) -> Document:
         "sluicegate.entities": dict(summary.entities),
         "sluicegate.duration_ms": round(summary.duration_ms, 3),
     }
+    if summary.unscanned:
+        attributes["sluicegate.input.unscanned"] = list(summary.unscanned)
     if summary.error is not None:
         attributes["error.type"] = summary.error
     if summary.ttft_ms is not None:
@@ -206,7 +215,7 @@ def _input(messages: Iterable[CleanMessage]) -> tuple[list[Document], list[Docum
         if not message.text or message.key:
             continue
         path = message.path
-        if not (path[0] == "messages" if path else message.source in _PART_TYPES):
+        if message.source not in _PART_TYPES and path[:1] not in _TURNS:
             beside.append(_beside(message))
         elif path and path[:2] == place:
             said[-1]["parts"].append(_part(message))
@@ -215,6 +224,9 @@ def _input(messages: Iterable[CleanMessage]) -> tuple[list[Document], list[Docum
             said.append({"role": message.role, "parts": [_part(message)]})
     return said, beside
 
+
+_TURNS = (("messages",), ("input",))
+"""The lists of messages, as the dialects call them."""
 
 _PART_TYPES = {"message": "text", "tool_call": "tool_call", "tool_result": "tool_call_response"}
 """The part types of the semantic conventions, by the source of a segment."""

@@ -18,6 +18,7 @@ class Listen:
     admin: str = "127.0.0.1:8081"
     workers: int = 1
     drain_s: float = 10.0  # how long streams may still run after SIGTERM
+    default_models: dict[str, str] = field(default_factory=dict)  # by dialect, where calls name no model
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Upstream:
     name: str
     url: str
     models: dict[str, str] = field(default_factory=dict)
-    dialect: Literal["openai"] = "openai"
+    speaks: tuple[str, ...] = ("openai_chat", "openai_completions", "openai_embeddings")  # docs/dialects.md
     key_file: Path | None = None
     connect_s: float = 5.0
     silence_s: float = 120.0  # no limit on a long answer, only on a silent one
@@ -157,6 +158,7 @@ class Limits:
     messages: int = 2048
     tools: int = 256
     answer_bytes: int = 16 * 1024 * 1024
+    unknown_fields: Literal["refuse", "drop"] = "refuse"  # of a request; dropped ones are counted
 
 
 @dataclass(frozen=True, slots=True)

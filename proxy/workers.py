@@ -23,7 +23,7 @@ from proxy.edges.log import Log, start_log
 from proxy.settings import Settings
 from proxy.web.admin import Admin
 from proxy.web.front import Front
-from proxy.wire.openai_answer import error_body
+from proxy.wire.openai_errors import error_body
 
 RESTART_S = 1.0  # a worker that dies at once must not eat the machine
 ASK_S = 5.0  # a worker that does not tell its figures in this time is stuck

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.engines import UpstreamAnswer
-from proxy.errors import EngineUnavailable, RecordUnavailable, SluicegateError
+from proxy.engines import UpstreamAnswer, UpstreamRoute
+from proxy.errors import EngineUnavailable, RecordUnavailable, SluicegateError, UpstreamUnreached
 from proxy.exchange import AnswerEvent, CleanText, Delta, End, Finish, Head, Json, Lane, Usage
 from proxy.record import Summary
 from proxy.redact.spans import Span
@@ -21,6 +21,7 @@ from proxy.verdict import (
     SoftAsk,
     SoftVerdict,
 )
+from proxy.wire.dialect import UpstreamRequest
 
 ALLOW = Decision(Action.ALLOW, revision="test")
 MAIL = KindPlan("EMAIL_ADDRESS", 0.5)
@@ -127,6 +128,7 @@ class ScriptedAnswer:
         self._events = events
         self._pause_s = pause_s
         self.closed = False
+        self.dropped: dict[str, int] = {}
 
     async def events(self) -> AsyncIterator[Sequence[AnswerEvent]]:
         for event in self._events:
@@ -149,10 +151,25 @@ class ScriptedUpstream:
         self.pause_s = pause_s
         self.open_s = open_s
         self.bodies: list[bytes] = []
+        self.asked: list[tuple[str, str]] = []
+        self.gone: set[str] = set()
+        self.served: dict[str, tuple[UpstreamRoute, ...]] = {
+            "small": (UpstreamRoute("local", "weights-1", "", ("openai_chat",)),),
+            "large": (UpstreamRoute("far", "weights-2", "eu", ("openai_chat",)),),
+        }
         self.answers: list[ScriptedAnswer] = []
 
-    async def open(self, model: str, body: bytes, *, stream: bool) -> UpstreamAnswer:
-        self.bodies.append(body)
+    def names(self) -> Sequence[str]:
+        return tuple(self.served)
+
+    def routes(self, model: str) -> Sequence[UpstreamRoute]:
+        return self.served.get(model, ())
+
+    async def open(self, route: UpstreamRoute, request: UpstreamRequest) -> UpstreamAnswer:
+        self.bodies.append(request.body)
+        self.asked.append((route.upstream, request.wire))
+        if route.upstream in self.gone:
+            raise UpstreamUnreached("The model server cannot be reached.")
         await asyncio.sleep(self.open_s)
         answer = ScriptedAnswer(list(self.events), self.pause_s)
         self.answers.append(answer)

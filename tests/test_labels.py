@@ -9,7 +9,7 @@ from proxy import labels
 from proxy.errors import EngineUnavailable, RequestInvalid, RequestTooLarge
 from proxy.exchange import Exchange
 from proxy.wire import tree
-from tests.wire.requests import call, chat, read, user
+from tests.wire.openai_chat.requests import call, chat, read, user
 
 NOTICE = "[withheld]"
 SECRET = '<document id="secret" title="Plan B">attack at dawn</document>'

@@ -14,7 +14,6 @@ wants to see the answer it is cut into windows all the same: a judge's deadline 
 """
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
 
 from proxy import policy
 from proxy.conductor.asking import insist, judge_all, worst
@@ -30,22 +29,21 @@ from proxy.exchange import (
     Finish,
     Head,
     Lane,
+    Measure,
+    Score,
+    Tokens,
     ToolOpen,
     Usage,
+    Vector,
 )
 from proxy.record import ToolCall
 from proxy.redact.guard import Ask, Emit, Guard
 from proxy.redact.restore import RestoringWindow
 from proxy.verdict import SoftAsk
+from proxy.wire.dialect import Writer
 
 # About a screen of text, and three windows: a rule on lengths needs no finer measure.
 UNASKED_CHARS = 2_000
-
-
-class Writer(Protocol):
-    """Frames events for the client in its own dialect."""
-
-    def write(self, event: AnswerEvent) -> bytes: ...
 
 
 class LaneFlow:
@@ -74,6 +72,7 @@ class Answering:
         self._lanes: dict[Lane, LaneFlow] = {}
         self._calls: dict[Lane, OpenCall] = {}
         self._finishes: list[Finish] = []
+        self._measures: list[Measure] = []
         self._soft: Sequence[SoftAsk] = [rule for rule in passage.obligations.soft if rule.side == "answer"]
         self._whole = not passage.exchange.stream and not self._soft
         self._asked_with: tuple[object, ...] = ()
@@ -102,8 +101,8 @@ class Answering:
             await self._decide(final=True)
 
     def closing(self) -> bytes:
-        """The finishes, the usage and the end: only after the last decision and the record."""
-        events: list[AnswerEvent] = [*self._finishes]
+        """The measures, the finishes, the usage and the end: only after the last decision and the record."""
+        events: list[AnswerEvent] = [*self._measures, *self._finishes]
         if self._passage.usage is not None:
             events.append(self._passage.usage)
         return b"".join(self._writer.write(event) for event in (*events, End()))
@@ -118,6 +117,13 @@ class Answering:
                 return await self._release(lane, self._lane(lane).guard.feed(text))
             case Head():
                 return self._writer.write(event)
+            case _:
+                self._note(event)
+        return b""
+
+    def _note(self, event: AnswerEvent) -> None:
+        """What has no words, or is kept until it is whole."""
+        match event:
             case ToolOpen(lane):
                 self._expect(lane.choice)
                 if lane in self._calls:
@@ -127,9 +133,13 @@ class Answering:
                 self._expect(event.choice)
                 self._finishes.append(event)
                 self._passage.finish[event.choice] = event.reason
+            case Vector(index) | Score(index):
+                self._expect(index)
+                self._measures.append(event)
+            case Tokens():
+                self._measures.append(event)
             case Usage():
                 self._passage.usage = event
-        return b""
 
     def _lane(self, lane: Lane) -> LaneFlow:
         flow = self._lanes.get(lane)
@@ -141,7 +151,7 @@ class Answering:
 
     def _expect(self, choice: int) -> None:
         """The rules decided on so many answers as were asked for; a model server may not give more."""
-        if choice >= (self._passage.exchange.parameters.get("n") or 1):
+        if choice >= self._passage.exchange.answers:
             raise UpstreamUnavailable("The model server gave an answer that nobody asked for.")
 
     def _call(self, lane: Lane) -> OpenCall:

@@ -11,7 +11,6 @@ from dataclasses import replace
 
 from proxy import labels, policy
 from proxy.conductor.passage import Passage
-from proxy.conductor.tools import history_calls
 from proxy.errors import ContentUnscannable, EngineUnavailable
 from proxy.exchange import CleanText, Exchange, Segment
 from proxy.record import CleanMessage
@@ -42,7 +41,7 @@ async def ask(passage: Passage) -> Exchange:
         )
     )
     await passage.decide(policy.admission(passage.base))
-    for call in history_calls(exchange):
+    for call in exchange.calls:
         await passage.decide(
             policy.tool_call(passage.base, name=call.name, arguments=call.arguments, source="history")
         )
@@ -119,16 +118,28 @@ async def _obey(passage: Passage, exchange: Exchange, obligations: Obligations) 
 
 async def _redact(passage: Passage, exchange: Exchange, plan: Sequence[KindPlan]) -> Exchange:
     found = await _recognise(passage, exchange.segments, plan)
-    passage.entities = Counter(span.kind for spans in found for span in spans)
+    passage.entities = Counter(span.kind for spans in found for span in spans or ())
+    passage.unscanned = _unscanned(exchange, found)
     clean: list[CleanMessage] = []
     changes: dict[int, str] = {}
-    for index, (segment, spans) in enumerate(zip(exchange.segments, found, strict=True)):
+    for index, (segment, known) in enumerate(zip(exchange.segments, found, strict=True)):
+        spans = known or ()
         text = _clean_key(segment, spans) if segment.key else redact(segment.text, spans, passage.vault, plan)
         clean.append(CleanMessage(segment.role, segment.source, text, segment.path, segment.key))
         if text != segment.text:
             changes[index] = text
     passage.input = tuple(clean)
     return tree.with_texts(exchange, changes) if changes else exchange
+
+
+def _unscanned(exchange: Exchange, found: Sequence[tuple[Span, ...] | None]) -> tuple[str, ...]:
+    """Where something stands that no recogniser looked at. Only first steps: deeper ones are the caller's."""
+    unseen = [
+        "/".join(map(str, segment.path[:2]))
+        for segment, spans in zip(exchange.segments, found, strict=True)
+        if spans is None and segment.text
+    ]
+    return tuple(dict.fromkeys([*unseen, *(part.where for part in exchange.unscannable)]))
 
 
 def _clean_key(segment: Segment, spans: Sequence[Span]) -> CleanText:
@@ -142,9 +153,12 @@ def _clean_key(segment: Segment, spans: Sequence[Span]) -> CleanText:
 
 async def _recognise(
     passage: Passage, segments: Sequence[Segment], plan: Sequence[KindPlan]
-) -> list[tuple[Span, ...]]:
-    """Identifiers are not prose: only patterns are looked for in them (`redact.kinds`)."""
-    found: list[tuple[Span, ...]] = [()] * len(segments)
+) -> list[tuple[Span, ...] | None]:
+    """What was found in each; None: it was not looked at, for nothing is planned.
+
+    Identifiers are not prose: only patterns are looked for in them (`redact.kinds`).
+    """
+    found: list[tuple[Span, ...] | None] = [None] * len(segments)
     for identifiers in (False, True):
         chosen = [i for i, one in enumerate(segments) if _is_identifier(one) is identifiers and one.text]
         kinds = for_identifiers(plan) if chosen and identifiers else plan

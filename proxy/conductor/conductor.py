@@ -1,20 +1,22 @@
 """One exchange from the door to the record: the only place that knows the whole order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from proxy import policy, record
-from proxy.conductor.answering import Answering, Writer
+from proxy.conductor.answering import Answering
 from proxy.conductor.asking import ask, ask_beside, rules_beside
-from proxy.conductor.house import House, ModelRoute
+from proxy.conductor.house import House
 from proxy.conductor.passage import Passage
-from proxy.engines import Ticket, UpstreamAnswer
-from proxy.errors import Denied, ModelUnknown, SluicegateError
+from proxy.engines import Ticket, UpstreamAnswer, UpstreamRoute
+from proxy.errors import Denied, ModelUnknown, SluicegateError, UpstreamUnreached
 from proxy.exchange import Exchange, Identity
 from proxy.record import Status
 from proxy.verdict import Action
-from proxy.wire.openai_request import upstream_body
+from proxy.wire.dialect import Writer, spell
+from proxy.wire.registers import DIALECTS
 
 
 class Reply:
@@ -38,6 +40,7 @@ class Reply:
         answering = Answering(self._passage, writer)
         async for out in answering.run(self._answer):
             yield out
+        self._passage.dropped.update(self._answer.dropped)
         await self._ticket.close("complete", None)
         yield answering.closing()
 
@@ -74,7 +77,8 @@ class Conductor:
         Raises Refused and Unavailable errors before anything was answered. Leaving the block, however it is
         left, ends the upstream's work and writes the decision log and the record.
         """
-        passage = Passage(self._house, identity, exchange, self._route(exchange.model))
+        routes = self._routes(exchange.model)
+        passage = Passage(self._house, identity, exchange, routes[0])
         status: Status = "aborted"
         failure: SluicegateError | None = None
         closing: Closing | None = None
@@ -82,7 +86,7 @@ class Conductor:
         try:
             clean = await ask(passage)
             closing = Closing(passage, await self._open(passage))
-            answer = await self._send(passage, clean)
+            answer = await self._send_to_one(passage, clean, routes)
             yield Reply(passage, answer, closing)
         except SluicegateError as error:
             status, failure = ("blocked" if isinstance(error, Denied) else "partial"), error
@@ -100,38 +104,55 @@ class Conductor:
     async def visible_models(self, identity: Identity, dialect: str) -> list[str]:
         """The models that admission would let this subject use, asked with an empty exchange."""
         visible = []
-        for name, route in self._house.models().items():
+        for name in self._house.doors.upstream.names():
             probe = Exchange("", dialect, name, stream=False, body={}, segments=())
-            facts = policy.Facts(identity, probe, route.upstream, route.residency, ())
-            decision = await self._house.doors.policy.decide(policy.admission(policy.base(facts)))
-            if not decision.blocks:
-                visible.append(name)
+            for route in self._routes(name)[:1]:
+                facts = policy.Facts(identity, probe, route.upstream, route.residency, ())
+                decision = await self._house.doors.policy.decide(policy.admission(policy.base(facts)))
+                if not decision.blocks:
+                    visible.append(name)
         return visible
 
-    def _route(self, model: str) -> ModelRoute:
-        route = self._house.models().get(model)
-        if route is None:
-            raise ModelUnknown(
-                "No such model is served here; GET /v1/models lists those that are.", param="model"
-            )
-        return route
+    def _routes(self, model: str) -> Sequence[UpstreamRoute]:
+        routes = self._house.doors.upstream.routes(model)
+        if not routes:
+            raise ModelUnknown("No such model is served here; see the list of models.", param="model")
+        return routes
 
     async def _open(self, passage: Passage) -> Ticket:
         return await self._house.doors.journal.open(
             passage.exchange.id, record.opened(passage.summary("aborted", None))
         )
 
+    async def _send_to_one(
+        self, passage: Passage, clean: Exchange, routes: Sequence[UpstreamRoute]
+    ) -> UpstreamAnswer:
+        """Ask the servers of the model one after the other, as long as none has begun. The policies decide
+        about each of them anew: it may stand where this exchange must not go."""
+        for route in routes[:-1]:
+            if route is not passage.route:
+                clean = await self._ask_again(passage, route)
+            with contextlib.suppress(UpstreamUnreached):
+                return await self._send(passage, clean)
+        if routes[-1] is not passage.route:
+            clean = await self._ask_again(passage, routes[-1])
+        return await self._send(passage, clean)
+
+    async def _ask_again(self, passage: Passage, route: UpstreamRoute) -> Exchange:
+        passage.route = route
+        return await ask(passage)
+
     async def _send(self, passage: Passage, clean: Exchange) -> UpstreamAnswer:
         """Ask the upstream, and beside it the soft rules that may wait until then. A refusal ends both."""
-        body = upstream_body(clean, passage.route.model)
+        route, upstream = passage.route, self._house.doors.upstream
+        request = spell(DIALECTS[clean.dialect], clean, route.model, route.speaks)
         if not rules_beside(passage):
-            return await self._house.doors.upstream.open(clean.model, body, stream=clean.stream)
+            return await upstream.open(route, request)
         opening: list[asyncio.Task[UpstreamAnswer]] = []
         handed = False
         try:
             async with asyncio.TaskGroup() as group:
-                door = self._house.doors.upstream.open(clean.model, body, stream=clean.stream)
-                opening.append(group.create_task(door))
+                opening.append(group.create_task(upstream.open(route, request)))
                 await ask_beside(passage, clean)
             handed = True
         except* SluicegateError as errors:

@@ -1,6 +1,5 @@
 """What every exchange shares: the doors to the world, the table of models, the key of the pseudonyms."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,15 +21,6 @@ class Meter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRoute:
-    """Where a model that callers can name is served, and under which name there."""
-
-    upstream: str
-    model: str
-    residency: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Doors:
     policy: PolicyEngine
     recogniser: Recogniser
@@ -44,10 +34,7 @@ class Doors:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """`models` is asked for at each exchange, so that a table learned from the servers may change."""
-
     doors: Doors
-    models: Callable[[], Mapping[str, ModelRoute]]
     pseudonym_key: bytes = field(repr=False)
     notice: str
     window_chars: int

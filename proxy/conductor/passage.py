@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from proxy import policy
-from proxy.conductor.house import House, ModelRoute
+from proxy.conductor.house import House
+from proxy.engines import UpstreamRoute
 from proxy.errors import EngineUnavailable, SluicegateError
 from proxy.exchange import CleanText, Exchange, Identity, Json, Lane, Usage
 from proxy.record import CleanMessage, PhaseDecision, Status, Summary, ToolCall
@@ -16,7 +17,7 @@ from proxy.verdict import NO_OBLIGATIONS, Action, Decision, Obligations, SoftVer
 class Passage:
     """Mutable on purpose and alone of its kind: the stages of one exchange write here, in order."""
 
-    def __init__(self, house: House, identity: Identity, exchange: Exchange, route: ModelRoute) -> None:
+    def __init__(self, house: House, identity: Identity, exchange: Exchange, route: UpstreamRoute) -> None:
         self.house = house
         self.identity = identity
         self.exchange = exchange
@@ -38,6 +39,8 @@ class Passage:
         self.calls: dict[Lane, ToolCall] = {}
         self.finish: dict[int, str] = {}
         self.usage: Usage | None = None
+        self.dropped: Counter[str] = Counter()
+        self.unscanned: tuple[str, ...] = ()
         self.first_byte: float | None = None
 
     async def decide(self, document: Mapping[str, Json]) -> Decision:
@@ -98,4 +101,8 @@ class Passage:
             duration_ms=(self.house.doors.clock.monotonic() - self._began_monotonic) * 1e3,
             ttft_ms=None if self.first_byte is None else self.first_byte * 1e3,
             action=self.action,
+            operation=self.exchange.operation,
+            unscanned=self.unscanned,
+            dropped_in=len(self.exchange.dropped),
+            dropped_out=self.dropped.total(),
         )

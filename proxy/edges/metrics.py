@@ -57,6 +57,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        dropped = Counter(
+            "sluicegate_fields_dropped",
+            "Unknown fields left out of requests (in) and of upstreams' answers (out).",
+            ("dialect", "direction"),
+            registry=self.registry,
+        )
+
         # Looking a child up by its labels costs more than counting does. The registry keeps them all anyway.
         self._exchanges = cache(exchanges.labels)
         self._duration = cache(duration.labels)
@@ -65,6 +72,7 @@ class Metrics:
         self._soft = cache(soft.labels)
         self._entities = cache(entities.labels)
         self._tokens = cache(tokens.labels)
+        self._dropped = cache(dropped.labels)
 
     def observe(self, summary: Summary) -> None:
         self._exchanges(summary.dialect, summary.status, summary.error or "").inc()
@@ -77,6 +85,9 @@ class Metrics:
             self._soft(verdict.rule, verdict.status).inc()
         for kind, count in summary.entities.items():
             self._entities(kind).inc(count)
+        for direction, count in (("in", summary.dropped_in), ("out", summary.dropped_out)):
+            if count:
+                self._dropped(summary.dialect, direction).inc(count)
         if summary.usage is not None:
             self._tokens(summary.model, "prompt").inc(summary.usage.prompt)
             self._tokens(summary.model, "completion").inc(summary.usage.completion)

@@ -6,7 +6,7 @@ import orjson
 from aiohttp import web
 
 from proxy.web.front import Route
-from proxy.wire.openai_answer import error_body
+from proxy.wire.openai_errors import error_body
 
 Check = Callable[[], Awaitable[str | None]]
 """Gives None when all is well, else one sentence that says what is not."""

@@ -7,16 +7,13 @@ import re
 from collections.abc import Callable, Collection
 from typing import Final
 
-from proxy.errors import RequestInvalid
 from proxy.exchange import Json, Path
-from proxy.wire.draft import invalid
+from proxy.wire.draft import Draft, invalid
 
 Check = Callable[[Json, Path], Json]
 
 IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/+=@-]{1,256}")
 """What tools, schemas and calls are called. Servers are stricter; wider would be prose in a name's place."""
-
-_FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 def boolean(value: Json, path: Path) -> bool:
@@ -75,18 +72,14 @@ def items(least: int, most: int, check: Check) -> Check:
     return check_all
 
 
-def members(value: Json, path: Path, names: Collection[str]) -> dict[str, Json]:
-    """The members of an object that are not null. Others than these are refused."""
+def members(draft: Draft, value: Json, path: Path, names: Collection[str]) -> dict[str, Json]:
+    """The members of an object that are not null. What others become is `Draft.unknown`."""
     if not isinstance(value, dict):
         raise invalid(path, "must be an object")
-    for name in value:
+    known = {}
+    for name, member in value.items():
         if name not in names:
-            raise unknown(path, name)
-    return {name: member for name, member in value.items() if member is not None}
-
-
-def unknown(path: Path, name: str) -> RequestInvalid:
-    """A field that no schema knows. Its name is only repeated when it looks like one."""
-    if _FIELD_NAME.fullmatch(name) is None:
-        return invalid(path or ("body",), "holds a field that is not known here")
-    return invalid((*path, name), "is not a field that is known here")
+            draft.unknown(path, name)
+        elif member is not None:
+            known[name] = member
+    return known

@@ -3,10 +3,11 @@
 Belongs to no dialect. Whoever puts a text into `body` must add it here too; the tests count.
 """
 
+import re
 from typing import Final, Literal
 
 from proxy.errors import RequestInvalid, RequestTooLarge
-from proxy.exchange import Json, Path, Segment, Unscannable
+from proxy.exchange import Call, Entry, Exchange, Json, Operation, Path, Segment, Unscannable
 from proxy.settings import Limits
 from proxy.wire import strict_json, tree
 from proxy.wire.tree import Embedded
@@ -28,10 +29,23 @@ def invalid(path: Path, problem: str) -> RequestInvalid:
     return RequestInvalid(f"{place} {problem}.", param=place)
 
 
+FIELD_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+def unknown(path: Path, name: str) -> RequestInvalid:
+    """A field that no schema knows. Its name is only repeated when it looks like one."""
+    if FIELD_NAME.fullmatch(name) is None:
+        return invalid(path or ("body",), "holds a field that is not known here")
+    return invalid((*path, name), "is not a field that is known here")
+
+
 class Draft:
     """Mutable, and gone when the exchange is made."""
 
-    __slots__ = ("body", "limits", "parameters", "segments", "tools", "unscannable")
+    __slots__ = (
+        *("answers", "body", "calls", "dropped", "entries", "insisted", "limits"),
+        *("parameters", "segments", "tools", "unscannable"),
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -39,7 +53,41 @@ class Draft:
         self.segments: list[Segment] = []
         self.unscannable: list[Unscannable] = []
         self.tools: list[str] = []
+        self.insisted: str | None = None
+        self.calls: list[Call] = []
+        self.entries: list[Entry] = []
         self.parameters: dict[str, Json] = {}
+        self.answers = 1
+        self.dropped: list[str] = []
+
+    def exchange(
+        self,
+        exchange_id: str,
+        dialect: str,
+        *,
+        operation: Operation = "chat",
+        stream: bool = False,
+        token_bounds: tuple[Path, ...] = (),
+    ) -> Exchange:
+        """All of it as the value that the stages take. The body names the model; it may be set by us."""
+        return Exchange(
+            id=exchange_id,
+            dialect=dialect,
+            model=self.body["model"],
+            stream=stream,
+            body=self.body,
+            segments=tuple(self.segments),
+            unscannable=tuple(self.unscannable),
+            tools=tuple(self.tools),
+            parameters=self.parameters,
+            operation=operation,
+            insisted=self.insisted,
+            calls=tuple(self.calls),
+            entries=tuple(self.entries),
+            token_bounds=token_bounds,
+            answers=self.answers,
+            dropped=tuple(self.dropped),
+        )
 
     def text(self, text: str, role: str, source: Source, path: Path, *, key: bool = False) -> None:
         if len(self.segments) >= SEGMENTS:
@@ -50,6 +98,17 @@ class Draft:
         """Every text in a tree that no schema closes."""
         for leaf in tree.walk(value, path):
             self.text(leaf.text, role, source, leaf.path, key=leaf.key)
+
+    def unknown(self, path: Path, name: str) -> None:
+        """A member that no schema knows: refused by name, or left out and counted if the operator wants."""
+        if self.limits.unknown_fields != "drop":
+            raise unknown(path, name)
+        self.dropped.append(where((*path, name)) if FIELD_NAME.fullmatch(name) else "?")
+
+    def call(self, name: str, arguments: Json) -> None:
+        """A tool call in the history, with its arguments as a JSON value or as `arguments` gave them."""
+        parsed = arguments.value if isinstance(arguments, Embedded) else arguments
+        self.calls.append(Call(name, parsed if isinstance(parsed, dict) else None))
 
     def arguments(self, text: str, path: Path) -> Embedded | str:
         """The arguments of a tool call: JSON inside a string, read as such so that no escape hides a word.

@@ -6,11 +6,12 @@ read. In doubt a document is longer, never shorter. Offsets are characters of th
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from proxy.errors import RequestTooLarge
+from proxy.exchange import Json
 
 MOST: Final = 1_024
 """Retrieval sends tens. The policies are asked about each one by name, and each tag is read by itself."""
@@ -55,6 +56,13 @@ def may_open(text: str) -> bool:
 def claims_an_id(name: str) -> bool:
     """Whether an attribute or a field of this name says which document it is."""
     return name.lower().replace("_", "").replace("-", "") in _ID_NAMES
+
+
+def claimed_ids(entry: Mapping[str, Json]) -> tuple[str, ...]:
+    """The ids that a document as an object claims. Numbers identify too."""
+    ids = [value for name, value in entry.items() if claims_an_id(name) and not isinstance(value, bool)]
+    given = (str(value).strip() for value in ids if isinstance(value, str | int))
+    return tuple(name for name in dict.fromkeys(given) if name)
 
 
 _Range = tuple[int, int]

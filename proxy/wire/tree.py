@@ -24,7 +24,6 @@ TELLING_DIGITS: Final = 6
 """Shorter numbers are amounts and counts; from here on they may be a phone's, an account's or a person's."""
 
 _OF_TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls")
-_TOKEN_BOUNDS: Final = ("max_tokens", "max_completion_tokens", "min_tokens")
 
 _OPTIONS: Final = orjson.OPT_PASSTHROUGH_DATACLASS
 
@@ -101,11 +100,13 @@ def with_leaves(value: Json, changes: Mapping[Path, str]) -> Json:
 
 
 def with_value(tree: Json, place: Path, value: Json) -> Json:
-    """The tree with another value at this place."""
+    """The tree with another value at this place. An object that is missing on the way is made."""
     if not place:
         return value
-    copy: Json = dict(tree) if isinstance(tree, dict) else list(tree)
-    copy[place[0]] = with_value(tree[place[0]], place[1:], value)
+    step, *rest = place
+    copy: Json = list(tree) if isinstance(tree, list) else dict(tree or {})
+    inner: Json = copy.get(step) if isinstance(copy, dict) else copy[step]
+    copy[step] = with_value(inner, tuple(rest), value)
     return copy
 
 
@@ -131,7 +132,7 @@ def with_texts(exchange: Exchange, changes: Mapping[int, str]) -> Exchange:
     )
 
 
-def without_items(exchange: Exchange, place: Path, gone: Collection[int]) -> Exchange:
+def without_items(exchange: Exchange, place: Path, gone: Collection[str | int]) -> Exchange:
     """The exchange without these items of the list at `place`, their segments and their documents.
 
     What follows moves up: in paths, and in the documents' segment numbers.
@@ -151,17 +152,20 @@ def without_items(exchange: Exchange, place: Path, gone: Collection[int]) -> Exc
         body=with_value(exchange.body, place, [item for i, item in enumerate(items) if i not in gone]),
         segments=tuple(segments),
         documents=tuple(_renumbered(exchange.documents, moved)),
+        entries=tuple(
+            one if to is one.place else replace(one, place=to)
+            for one in exchange.entries
+            if (to := _moved(one.place, place, gone)) is not None
+        ),
     )
 
 
 def strip_tools(exchange: Exchange, names: Collection[str]) -> Exchange:
     """The exchange without these tools. Raises RequestInvalid when the caller insists on one of them."""
-    tools = exchange.body.get("tools", ())
-    gone = {index for index, tool in enumerate(tools) if tool["function"]["name"] in names}
+    gone = {index for index, name in enumerate(exchange.tools) if name in names}
     if not gone:
         return exchange
-    choice = exchange.body.get("tool_choice")
-    if isinstance(choice, dict) and choice["function"]["name"] in names:
+    if exchange.insisted in names:
         raise RequestInvalid("tool_choice names a tool that is not available to you.", param="tool_choice")
     left = tuple(name for name in exchange.tools if name not in names)
     stripped = replace(without_items(exchange, ("tools",), gone), tools=left)
@@ -176,28 +180,42 @@ def strip_tools(exchange: Exchange, names: Collection[str]) -> Exchange:
 def cap_tokens(exchange: Exchange, most: int) -> Exchange:
     """The exchange with every bound on the answer's tokens lowered to `most`, and one set if there was none.
 
-    `max_tokens` is the name that every server knows.
+    A bound below zero means none at all (Ollama). An exchange that has no bounds has no text to bound.
     """
-    asked = {"max_tokens": most} | {
-        name: exchange.body[name] for name in _TOKEN_BOUNDS if name in exchange.body
-    }
-    capped = {name: min(tokens, most) for name, tokens in asked.items()}
-    return replace(exchange, body={**exchange.body, **capped}, parameters={**exchange.parameters, **capped})
+    body: Json = exchange.body
+    parameters = dict(exchange.parameters)
+    for place in exchange.token_bounds:
+        asked = value_at(body, place)
+        if asked is not None or place == exchange.token_bounds[0]:
+            capped = most if asked is None or asked < 0 else min(asked, most)
+            body = with_value(body, place, capped)
+            if place[-1] in parameters:
+                parameters[str(place[-1])] = capped
+    if exchange.token_bounds:
+        parameters["max_tokens"] = min(parameters.get("max_tokens", most), most)
+    return replace(exchange, body=body, parameters=parameters)
 
 
-def with_model(exchange: Exchange, model: str) -> Exchange:
-    """For the upstream: the body names the model as the server knows it."""
-    return replace(exchange, body={**exchange.body, "model": model})
+def value_at(tree: Json, place: Path) -> Json | None:
+    """What stands there, or None."""
+    for step in place:
+        if isinstance(tree, dict):
+            tree = tree.get(step)
+        elif isinstance(tree, list) and isinstance(step, int) and step < len(tree):
+            tree = tree[step]
+        else:
+            return None
+    return tree
 
 
-def _moved(path: Path, place: Path, gone: Collection[int]) -> Path | None:
+def _moved(path: Path, place: Path, gone: Collection[str | int]) -> Path | None:
     depth = len(place)
     if path[:depth] != place or len(path) == depth:
         return path
     index = path[depth]
     if not isinstance(index, int) or index in gone:
         return None
-    before = sum(1 for one in gone if one < index)
+    before = sum(1 for one in gone if isinstance(one, int) and one < index)
     return (*place, index - before, *path[depth + 1 :]) if before else path
 
 

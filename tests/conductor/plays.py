@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from proxy.conductor import Conductor, Doors, House, ModelRoute
+from proxy.conductor import Conductor, Doors, House
+from proxy.errors import SluicegateError
 from proxy.exchange import AnswerEvent, Delta, End, Exchange, Finish, Identity, Subject, ToolOpen
 from proxy.settings import Limits
-from proxy.wire import openai_request
+from proxy.wire.openai_chat import request as openai_request
 from tests.fakes import (
     LetterTokens,
     MailRecogniser,
@@ -37,6 +38,9 @@ class PlainWriter:
                 return b"[end]"
         return b""
 
+    def error(self, error: SluicegateError, request_id: str) -> bytes:
+        return f"[{error.code}]".encode()
+
 
 @dataclass
 class Play:
@@ -64,8 +68,7 @@ class Play:
             clock=StandingClock(),
             meter=self.tally,
         )
-        models = {"small": ModelRoute("local", "weights-1"), "large": ModelRoute("far", "weights-2", "eu")}
-        return Conductor(House(doors, lambda: models, b"k" * 32, "[withheld]", self.window_chars))
+        return Conductor(House(doors, b"k" * 32, "[withheld]", self.window_chars))
 
     async def run(self, exchange: Exchange, identity: Identity = ANNA) -> str:
         async with self.conductor.converse(identity, exchange) as reply:

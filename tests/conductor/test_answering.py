@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.conductor.answering import UNASKED_CHARS
+from proxy.engines import UpstreamRoute
 from proxy.errors import Denied, EngineUnavailable, SoftRuleDenied, UpstreamUnavailable
 from proxy.exchange import AnswerEvent, CleanText, Delta, End, Finish, Json, Lane, ToolOpen, Usage
 from proxy.verdict import Decision, SoftAsk, SoftVerdict
+from proxy.wire.dialect import UpstreamRequest
 from tests.conductor.plays import Play, chat
 from tests.fakes import (
     MAIL,
@@ -160,9 +162,9 @@ async def test_what_a_model_leaks_in_a_whole_answer_is_replaced_wherever_it_was_
 async def test_a_whole_answer_gives_the_callers_own_words_back() -> None:
     play = playing(admission=allow(redact_prompt=(MAIL,), redact_answer=(MAIL,)))
 
-    async def echo(model: str, body: bytes, *, stream: bool) -> object:
-        play.upstream.events = answer_events(json.loads(body)["messages"][0]["content"])
-        return await ScriptedUpstream.open(play.upstream, model, body, stream=stream)
+    async def echo(route: UpstreamRoute, request: UpstreamRequest) -> object:
+        play.upstream.events = answer_events(json.loads(request.body)["messages"][0]["content"])
+        return await ScriptedUpstream.open(play.upstream, route, request)
 
     play.upstream.open = echo  # type: ignore[assignment]
     words = "To anna@example.com now."

@@ -132,10 +132,10 @@ async def test_the_model_the_judge_and_the_record_get_pseudonyms_and_the_client_
     play = Play(policies=policies, upstream=echo)
     exchange = chat(f"Write to {WORDS}, please.")
 
-    async def open_echo(model, body, *, stream):
-        said = json.loads(body)["messages"][0]["content"]
+    async def open_echo(route, request):
+        said = json.loads(request.body)["messages"][0]["content"]
         echo.events = answer_events(*said)
-        return await ScriptedUpstream.open(echo, model, body, stream=stream)
+        return await ScriptedUpstream.open(echo, route, request)
 
     play.upstream.open = open_echo
     assert await play.run(exchange) == f"Write to {WORDS}, please.[stop][end]"
@@ -246,9 +246,9 @@ async def test_the_callers_own_words_are_no_leak_of_the_model() -> None:
     policies = ScriptedPolicies(admission=allow(redact_prompt=(MAIL,), redact_answer=(MAIL,)))
     play = Play(policies=policies)
 
-    async def echo(model, body, *, stream):
-        play.upstream.events = answer_events(json.loads(body)["messages"][0]["content"])
-        return await ScriptedUpstream.open(play.upstream, model, body, stream=stream)
+    async def echo(route, request):
+        play.upstream.events = answer_events(json.loads(request.body)["messages"][0]["content"])
+        return await ScriptedUpstream.open(play.upstream, route, request)
 
     play.upstream.open = echo
     assert await play.run(chat(f"To {WORDS} now.")) == f"To {WORDS} now.[stop][end]"
@@ -375,10 +375,10 @@ async def test_a_tool_call_is_decided_whole_and_given_back_with_the_callers_word
     policies = ScriptedPolicies(admission=allow(redact_prompt=(MAIL,)))
     play = Play(policies=policies)
 
-    async def calls(model, body, *, stream):
-        said = json.loads(body)["messages"][0]["content"]
+    async def calls(route, request):
+        said = json.loads(request.body)["messages"][0]["content"]
         play.upstream.events = tool_call(json.dumps({"to": said, "n": 2}))
-        return await ScriptedUpstream.open(play.upstream, model, body, stream=stream)
+        return await ScriptedUpstream.open(play.upstream, route, request)
 
     play.upstream.open = calls
     text = await play.run(chat(WORDS))
@@ -416,7 +416,7 @@ async def test_what_a_model_leaks_in_a_tool_call_is_replaced() -> None:
 async def test_only_granted_models_are_listed() -> None:
     policies = ScriptedPolicies(admission=lambda asked: block() if asked["model"] == "large" else allow())
     play = Play(policies=policies)
-    assert await play.conductor.visible_models(ANNA, "openai.chat") == ["small"]
+    assert await play.conductor.visible_models(ANNA, "openai_chat") == ["small"]
 
 
 async def test_a_kind_that_is_planned_one_way_is_not_given_back() -> None:
@@ -425,9 +425,9 @@ async def test_a_kind_that_is_planned_one_way_is_not_given_back() -> None:
     )
     play = Play(policies=policies)
 
-    async def echo(model, body, *, stream):
-        play.upstream.events = answer_events(json.loads(body)["messages"][0]["content"])
-        return await ScriptedUpstream.open(play.upstream, model, body, stream=stream)
+    async def echo(route, request):
+        play.upstream.events = answer_events(json.loads(request.body)["messages"][0]["content"])
+        return await ScriptedUpstream.open(play.upstream, route, request)
 
     play.upstream.open = echo
     assert WORDS not in await play.run(chat(WORDS))

@@ -337,8 +337,8 @@ async def a_caller_that_hangs_up_while_it_is_written_to_is_no_fault_of_ours() ->
 
 @scenario
 async def connections_over_the_cap_are_sent_away_and_places_become_free_again() -> None:
-    for cap in ({"connections": 2}, {"connections_per_peer": 2}):
-        async with house(limits=Limits(**cap)) as there:
+    for limits in (Limits(connections=2), Limits(connections_per_peer=2)):
+        async with house(limits=limits) as there:
             held = [await asyncio.open_connection(there.host, there.port) for _ in range(2)]
             await asyncio.sleep(0.05)
             answer = await talk(there, b"")

@@ -19,7 +19,7 @@ def rows() -> dict[str, list[str]]:
 
 def test_every_limit_has_a_row_with_its_default() -> None:
     assert {name: float(row[0]) for name, row in rows().items()} == {
-        one.name: float(getattr(Limits(), one.name)) for one in fields(Limits)
+        one.name: float(getattr(Limits(), one.name)) for one in fields(Limits) if one.type in (int, float)
     }
 
 

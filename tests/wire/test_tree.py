@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from proxy.errors import ContentUnscannable, RequestInvalid
 from proxy.exchange import Exchange
 from proxy.wire import tree
-from proxy.wire.openai_request import upstream_body
-from tests.wire.requests import call, chat, read, tool, user
+from proxy.wire.openai_chat.request import upstream_body
+from tests.wire.openai_chat.requests import call, chat, read, tool, user
 
 floats = st.floats(allow_nan=False, allow_infinity=False)
 scalars = st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=6) | floats
@@ -190,12 +190,6 @@ def test_a_cap_lowers_every_bound_and_sets_one_where_there_was_none(
     capped = tree.cap_tokens(read(chat(**asked)), 10)
     assert {name: capped.body[name] for name in capped.body if name.endswith("_tokens")} == expected
     assert {name: capped.parameters[name] for name in expected} == expected
-
-
-def test_the_upstream_reads_its_own_name_of_the_model() -> None:
-    exchange = tree.with_model(read(chat()), "weights.gguf")
-    assert json.loads(tree.dump(exchange))["model"] == "weights.gguf"
-    assert exchange.model == "m"
 
 
 @pytest.mark.parametrize("odd", [object, lambda: {1, 2}, lambda: b"bytes"])

@@ -6,6 +6,7 @@ no caller can ever read the rest of another's answer. Which upstream and what th
 
 import asyncio
 import io
+from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
@@ -16,7 +17,7 @@ from aiohttp.helpers import _EXC_SENTINEL as _NO_CAUSE
 from aiohttp.http_exceptions import HttpProcessingError
 
 from proxy.edges.upstreams.target import Target
-from proxy.errors import UpstreamTimeout, UpstreamUnavailable
+from proxy.errors import UpstreamTimeout, UpstreamUnavailable, UpstreamUnreached
 from proxy.settings import Upstream
 from proxy.wire import http_rules
 
@@ -87,7 +88,7 @@ class Channel:
         self._session: aiohttp.ClientSession | None = None
 
     def __repr__(self) -> str:
-        return f"<Channel to {self._target.chat.host}>"
+        return f"<Channel to {self._target.base}>"
 
     def start(self) -> None:
         """In the running loop. Nothing is connected yet."""
@@ -113,20 +114,20 @@ class Channel:
                 0
             )  # a transport lets go of its socket one turn of the loop after it is closed
 
-    async def post(self, body: bytes, accept: str) -> Reply:
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         """Raises UpstreamUnavailable or UpstreamTimeout.
 
         A connection that could not be made is tried once more: nothing has been sent then. Whatever happens
         later is not repeated, since the model may be at work already.
         """
         try:
-            return await self._post(body, accept)
+            return await self._post(path, body, headers)
         except aiohttp.ClientConnectorError:
             pass
         except _FOREIGN as error:
             raise _translated(error) from None
         try:
-            return await self._post(body, accept)
+            return await self._post(path, body, headers)
         except _FOREIGN as error:
             raise _translated(error) from None
 
@@ -134,15 +135,15 @@ class Channel:
         """Raises UpstreamUnavailable, also when the head takes longer than so many seconds."""
         try:
             async with asyncio.timeout(seconds):
-                return Reply(await self._open().get(self._target.models, allow_redirects=False))
+                return Reply(await self._open().get(self._target.url("/v1/models"), allow_redirects=False))
         except _FOREIGN as error:
             raise _translated(error) from None
 
-    async def _post(self, body: bytes, accept: str) -> Reply:
+    async def _post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         payload = io.BytesIO(body) if len(body) > _LARGE else body
         return Reply(
             await self._open().post(
-                self._target.chat, data=payload, headers={hdrs.ACCEPT: accept}, allow_redirects=False
+                self._target.url(path), data=payload, headers=headers, allow_redirects=False
             )
         )
 
@@ -179,5 +180,5 @@ def _translated(error: Exception) -> UpstreamUnavailable:
     if isinstance(error, aiohttp.SocketTimeoutError):
         return UpstreamTimeout("The model server was silent for too long.")
     if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return UpstreamUnavailable("The model server cannot be reached.")
+        return UpstreamUnreached("The model server cannot be reached.")
     return UpstreamUnavailable("The model server ended the connection early.")

@@ -19,24 +19,25 @@ _KEY: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The addresses of one upstream's routes. `socket`: its Unix socket, if it listens on one."""
+    """Where one upstream is. `socket`: its Unix socket, if it listens on one."""
 
-    chat: URL
-    models: URL
+    base: str
     socket: str | None = None
     key: str | None = field(default=None, repr=False)
+
+    def url(self, path: str) -> URL:
+        """Of a route from our own tables, written as it is."""
+        return URL(f"{self.base}{path}", encoded=True)
 
 
 def target_of(upstream: Upstream) -> Target:
     """From `http(s)://host[:port][/prefix][/v1]` or `unix:/path`, and the key file. Raises ConfigInvalid."""
     key = _read_key(upstream)
     if upstream.url.startswith("unix:/"):
-        base, socket = "http://localhost/v1", upstream.url.removeprefix("unix:")
+        base, socket = "http://localhost", upstream.url.removeprefix("unix:")
     else:
         base, socket = _base(upstream), None
-    return Target(
-        URL(f"{base}/chat/completions", encoded=True), URL(f"{base}/models", encoded=True), socket, key
-    )
+    return Target(base, socket, key)
 
 
 def _base(upstream: Upstream) -> str:
@@ -53,7 +54,7 @@ def _base(upstream: Upstream) -> str:
     if not _PREFIX.fullmatch(prefix):
         raise _invalid(upstream, "url: the path must be plain")
     authority = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{authority}{'' if port is None else f':{port}'}{prefix}/v1"
+    return f"{parts.scheme}://{authority}{'' if port is None else f':{port}'}{prefix}"
 
 
 def _read_key(upstream: Upstream) -> str | None:

@@ -1,42 +1,30 @@
 """The upstreams: which one serves a model, and its answers as events, bounded and never trusted with a word.
 
 Names are looked up byte-exact in our own tables; a caller can choose among them and nothing else. How bytes
-travel is `upstream_channel.py`, what they mean is the reader that is handed in (`proxy.wire`).
+travel is `channel.py`, what they mean is the wire's reader (`proxy.wire.registers`).
 """
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 import orjson
 
 from proxy.edges.upstreams.channel import Channel, Reply
 from proxy.edges.upstreams.target import target_of
-from proxy.errors import ConfigInvalid, ModelUnknown, UpstreamRefused, UpstreamUnavailable
+from proxy.engines import UpstreamRoute
+from proxy.errors import ConfigInvalid, UpstreamRefused, UpstreamUnavailable
 from proxy.exchange import AnswerEvent, End
 from proxy.settings import Limits, Upstream
+from proxy.wire.dialect import JSON, AnswerReader, UpstreamRequest
+from proxy.wire.registers import WIRES
 
 PROBE_S: Final = 2.0  # a server that does not list its models in this time is not ready to answer either
 _LIST_BYTES: Final = 1024 * 1024  # a list of models; thousands fit
 _NAME: Final = re.compile(r"[\x21-\x7e]{1,256}")
-
-_EVENTS: Final = "text/event-stream"
-_JSON: Final = "application/json"
-
-
-class AnswerReader(Protocol):
-    """Bytes in, events out; `finish` when the upstream has closed the answer. Raises UpstreamUnavailable."""
-
-    def feed(self, piece: bytes, /) -> Sequence[AnswerEvent]: ...
-
-    def finish(self) -> Sequence[AnswerEvent]: ...
-
-
-ReaderFactory = Callable[[bool], AnswerReader]
-"""A fresh reader for one answer; the argument tells whether it is a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +42,10 @@ class Answer:
         self._reply = reply
         self._reader = reader
         self._left = limit
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        return self._reader.dropped
 
     async def events(self) -> AsyncGenerator[Sequence[AnswerEvent], None]:
         """Raises UpstreamUnavailable for an answer that is cut short, too long or not an answer."""
@@ -81,10 +73,9 @@ class Answer:
 class Upstreams:
     """`engines.UpstreamDoor` over all configured upstreams. `start` before use and `close` at the end."""
 
-    def __init__(self, upstreams: Sequence[Upstream], limits: Limits, reader: ReaderFactory) -> None:
+    def __init__(self, upstreams: Sequence[Upstream], limits: Limits) -> None:
         """Reads key files. Raises ConfigInvalid with every problem."""
         self._limits = limits
-        self._reader = reader
         self._configured = _configured(upstreams)
         self._served: Mapping[str, Served] = self._configured
         self._channels: dict[str, Channel] = {}
@@ -109,29 +100,26 @@ class Upstreams:
         for channel in self._channels.values():
             await channel.close()
 
-    def served(self) -> Mapping[str, Served]:
-        """Every name that a caller may use. `refresh` replaces the mapping and never changes one."""
-        return self._served
-
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> Sequence[str]:
         return tuple(self._served)
 
-    def resolve(self, model: str) -> Upstream | None:
+    def routes(self, model: str) -> Sequence[UpstreamRoute]:
         served = self._served.get(model)
-        return None if served is None else served.upstream
+        if served is None:
+            return ()
+        upstream = served.upstream
+        return (UpstreamRoute(upstream.name, served.model, upstream.residency, upstream.speaks),)
 
-    def upstream_model(self, model: str) -> str:
-        return self._find(model).model
+    async def open(self, route: UpstreamRoute, request: UpstreamRequest) -> Answer:
+        """Raises UpstreamUnavailable, UpstreamTimeout or UpstreamRefused. Cancelling closes the connection.
 
-    async def open(self, model: str, body: bytes, *, stream: bool) -> Answer:
-        """Send a body to the upstream that serves `model`, which is the caller's name for it.
-
-        Raises ModelUnknown, UpstreamUnavailable, UpstreamTimeout or UpstreamRefused. Cancelling closes the
-        connection. An answer that is not plainly what was asked for is no answer.
+        An answer that is not plainly what was asked for is no answer.
         """
-        accept = _EVENTS if stream else _JSON
-        channel = self._channels[self._find(model).upstream.name]
-        reply = await channel.post(body, accept)
+        wire = WIRES[request.wire]
+        channel = self._channels[route.upstream]
+        accept = wire.stream_type if request.stream else JSON
+        path = wire.stream_path if request.stream and wire.stream_path else wire.path
+        reply = await channel.post(path, request.body, {**wire.headers, "accept": accept})
         try:
             _check(reply, accept)
         except UpstreamRefused:
@@ -140,7 +128,7 @@ class Upstreams:
         except UpstreamUnavailable:
             reply.close()
             raise
-        return Answer(reply, self._reader(stream), self._limits.answer_bytes)
+        return Answer(reply, wire.reader(request.stream), self._limits.answer_bytes)
 
     async def probe(self) -> bool:
         """Whether every upstream is ready, asked now. Not for the path of an exchange."""
@@ -161,12 +149,6 @@ class Upstreams:
         self._served = MappingProxyType(learned)
         return {one.name: names is not None for one, names in zip(self._upstreams, lists, strict=True)}
 
-    def _find(self, model: str) -> Served:
-        served = self._served.get(model)
-        if served is None:
-            raise ModelUnknown("No upstream serves this model.", param="model")
-        return served
-
     def _known_of(self, upstream: Upstream) -> list[str]:
         return [name for name, served in self._served.items() if served.upstream is upstream]
 
@@ -175,7 +157,7 @@ class Upstreams:
         try:
             reply = await self._channels[upstream.name].get_models(PROBE_S)
             try:
-                _check(reply, _JSON)
+                _check(reply, JSON)
                 async with asyncio.timeout(PROBE_S):
                     return _names(await reply.read(_LIST_BYTES))
             finally:

@@ -8,7 +8,7 @@ import orjson
 from proxy.exchange import Exchange
 from proxy.settings import Limits
 from proxy.wire import strict_json
-from proxy.wire.openai_request import parse
+from proxy.wire.openai_chat.request import parse
 
 LIMITS = Limits()
 

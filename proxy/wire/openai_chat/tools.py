@@ -6,10 +6,10 @@ a schema is the server's; here it is bounded in size and depth.
 
 from typing import Final
 
-from proxy.exchange import Json, Path
+from proxy.exchange import Entry, Json, Path
 from proxy.wire import checks, tree
 from proxy.wire.draft import Draft, Source, bounded_tree, invalid
-from proxy.wire.fences import MOST
+from proxy.wire.fences import MOST, claimed_ids
 
 SCHEMA_BYTES: Final = 65_536
 SCHEMA_DEPTH: Final = 32
@@ -37,6 +37,9 @@ _SCHEMA_WORDS: Final = _BOUNDS.union(_VOCABULARY.split())
 _PROSE: Final = frozenset({"description", "title", "default", "examples", "$comment"})
 """What is written for a reader; every other text in a schema is an identifier."""
 
+_TEXT_KEYS: Final = ("text", "content", "contents", "page_content")
+"""Where templates look for the text of a document."""
+
 _DOCUMENT_WORDS: Final = frozenset(
     {
         *("id", "doc_id", "document_id", "title", "text", "content", "contents", "page_content"),
@@ -62,18 +65,19 @@ def take_tool_choice(draft: Draft, name: str, value: Json) -> None:
         if draft.tools:  # servers refuse a choice among none
             draft.body[name] = draft.parameters[name] = mode
         return
-    choice = checks.members(value, (name,), ("type", "function"))
+    choice = checks.members(draft, value, (name,), ("type", "function"))
     checks.one_of("function")(choice.get("type"), (name, "type"))
-    function = checks.members(choice.get("function"), (name, "function"), ("name",))
+    function = checks.members(draft, choice.get("function"), (name, "function"), ("name",))
     if function.get("name") not in draft.tools:
         raise invalid((name, "function", "name"), "must name one of the tools")
     draft.text(function["name"], "system", "name", (name, "function", "name"))
+    draft.insisted = function["name"]
     draft.body[name] = {"type": "function", "function": function}
     draft.parameters[name] = "function"
 
 
 def take_response_format(draft: Draft, name: str, value: Json) -> None:
-    wanted = checks.members(value, (name,), ("type", "json_schema"))
+    wanted = checks.members(draft, value, (name,), ("type", "json_schema"))
     kind = _FORMATS(wanted.get("type"), (name, "type"))
     if (kind == "json_schema") is not ("json_schema" in wanted):
         raise invalid((name, "json_schema"), "goes with the type json_schema, and only with it")
@@ -93,7 +97,7 @@ def take_documents(draft: Draft, name: str, value: Json) -> None:
 
 
 def _tool(draft: Draft, value: Json, path: Path) -> dict[str, Json]:
-    tool = checks.members(value, path, ("type", "function"))
+    tool = checks.members(draft, value, path, ("type", "function"))
     checks.one_of("function")(tool.get("type"), (*path, "type"))
     function = _described(draft, tool.get("function"), (*path, "function"), "parameters")
     draft.tools.append(function["name"])
@@ -102,7 +106,7 @@ def _tool(draft: Draft, value: Json, path: Path) -> dict[str, Json]:
 
 def _described(draft: Draft, value: Json, path: Path, schema: str) -> dict[str, Json]:
     """A name, a description and a schema: what tools and response formats are made of."""
-    described = checks.members(value, path, ("name", "description", "strict", schema))
+    described = checks.members(draft, value, path, ("name", "description", "strict", schema))
     draft.text(checks.identifier(described.get("name"), (*path, "name")), "system", "name", (*path, "name"))
     if "description" in described:
         text = checks.text(described["description"], (*path, "description"))
@@ -129,7 +133,12 @@ def _schema_source(leaf: tree.Leaf) -> Source:
 
 def _read_document(draft: Draft, document: Json, path: Path) -> None:
     """A string, or an object whose fields are the caller's own: templates print what they know of them."""
-    if not isinstance(document, str) and not (isinstance(document, dict) and document):
+    if isinstance(document, dict) and document:
+        key = next((key for key in _TEXT_KEYS if key in document), _TEXT_KEYS[0])
+        draft.entries.append(Entry(path, claimed_ids(document), text_key=key))
+    elif isinstance(document, str):
+        draft.entries.append(Entry(path))
+    else:
         raise invalid(path, "must be a string or an object with text")
     for leaf in tree.walk(document, path):
         if not (leaf.key and leaf.text in _DOCUMENT_WORDS):

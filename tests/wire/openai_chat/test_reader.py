@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from proxy.errors import UpstreamUnavailable
 from proxy.exchange import Delta, End, Finish, Head, Lane, ToolOpen, Usage
-from proxy.wire.openai_answer import ChatReader
-from proxy.wire.openai_reader import WHOLE_BYTES
-from tests.wire.upstreams import (
+from proxy.wire.openai_chat.reader import WHOLE_BYTES, ChatReader
+from tests.wire.openai_chat.upstreams import (
     ENVELOPE,
     LLAMA,
     LLAMA_WHOLE,

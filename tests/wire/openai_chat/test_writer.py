@@ -10,10 +10,11 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from proxy.errors import Denied, UpstreamUnavailable
 from proxy.exchange import AnswerEvent, Delta, End, Finish, Head, Lane, ToolOpen, Usage
-from proxy.wire.openai_answer import ChatReader, ChatWriter
+from proxy.wire.openai_chat.reader import ChatReader
+from proxy.wire.openai_chat.writer import ChatWriter
 from proxy.wire.sse import SseReader
-from tests.wire.requests import chat, read
-from tests.wire.upstreams import LLAMA, LLAMA_WHOLE, STREAMS, TOOLS, VLLM, events
+from tests.wire.openai_chat.requests import chat, read
+from tests.wire.openai_chat.upstreams import LLAMA, LLAMA_WHOLE, STREAMS, TOOLS, VLLM, events
 
 STREAMING = read(chat(stream=True))
 WITH_USAGE = read(chat(stream=True, stream_options={"include_usage": True}))

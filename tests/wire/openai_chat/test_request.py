@@ -10,9 +10,10 @@ from proxy.errors import RequestInvalid, RequestTooLarge, SluicegateError
 from proxy.exchange import Exchange
 from proxy.settings import Limits
 from proxy.wire import tree
-from proxy.wire.openai_fields import CHOICES, FAMILIES, FIELDS
-from proxy.wire.openai_request import DIALECT, parse, upstream_body
-from tests.wire.requests import LIMITS, call, chat, read, strings, tool, user
+from proxy.wire.fields import CHOICES
+from proxy.wire.openai_chat.fields import FAMILIES, FIELDS
+from proxy.wire.openai_chat.request import NAME, parse, upstream_body
+from tests.wire.openai_chat.requests import LIMITS, call, chat, read, strings, tool, user
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
 FULL = chat(
@@ -130,7 +131,7 @@ def test_an_exchange_knows_what_policies_ask() -> None:
     exchange = read(
         chat(stream=True, temperature=1, n=2, tools=[tool("a")], tool_choice="required", user="anna")
     )
-    assert (exchange.id, exchange.dialect, exchange.model, exchange.stream) == ("x-1", DIALECT, "m", True)
+    assert (exchange.id, exchange.dialect, exchange.model, exchange.stream) == ("x-1", NAME, "m", True)
     assert exchange.tools == ("a",)
     assert exchange.parameters == {"temperature": 1, "n": 2, "tool_choice": "required"}
 

@@ -13,8 +13,8 @@ import orjson
 
 from proxy.errors import UpstreamUnavailable
 from proxy.exchange import AnswerEvent, Delta, End, Finish, Head, Json, Lane, LaneKind, ToolOpen, Usage
-from proxy.wire.openai_fields import CHOICES
-from proxy.wire.openai_messages import TOOL_CALLS
+from proxy.wire.fields import CHOICES
+from proxy.wire.openai_chat.messages import TOOL_CALLS
 from proxy.wire.sse import SseReader
 from proxy.wire.strict_json import LARGEST_INTEGER
 

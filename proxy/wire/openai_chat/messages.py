@@ -40,8 +40,8 @@ def _message(draft: Draft, message: Json, path: Path) -> dict[str, Json]:
     for name, value in message.items():
         member = members.get(name)
         if member is None:
-            raise checks.unknown(path, name)
-        if value is None:
+            draft.unknown(path, name)
+        if member is None or value is None:
             continue
         taken = member(draft, role, (*path, name), value)
         if taken is not _DROPPED:
@@ -109,13 +109,13 @@ def _part(draft: Draft, role: str, path: Path, part: Json) -> dict[str, Json]:
         raise invalid(path, f"must not be of type {kind} in a message of role {role}")
     for name in part:
         if name not in ("type", member):
-            raise checks.unknown(path, name)
+            draft.unknown(path, name)
     return {"type": kind, member: read(draft, role, (*path, member), part.get(member))}
 
 
 def _media_url(draft: Draft, _role: str, path: Path, value: Json) -> Json:
     """An image or a video: named as unscannable, and never fetched from anywhere."""
-    members = checks.members(value, path, ("url", "detail"))
+    members = checks.members(draft, value, path, ("url", "detail"))
     url = checks.text(members.get("url"), (*path, "url"))
     _check_media(url, (*path, "url"))
     if "detail" in members:
@@ -126,7 +126,7 @@ def _media_url(draft: Draft, _role: str, path: Path, value: Json) -> Json:
 
 
 def _audio(draft: Draft, _role: str, path: Path, value: Json) -> Json:
-    members = checks.members(value, path, ("data", "format"))
+    members = checks.members(draft, value, path, ("data", "format"))
     _check_base64(checks.text(members.get("data"), (*path, "data")), (*path, "data"))
     _AUDIO_FORMAT(members.get("format"), (*path, "format"))
     draft.unscannable.append(Unscannable(where(path[:-1]), "audio"))
@@ -135,7 +135,7 @@ def _audio(draft: Draft, _role: str, path: Path, value: Json) -> Json:
 
 def _file(draft: Draft, role: str, path: Path, value: Json) -> Json:
     """A file in the request itself; a `file_id` would name one that nobody here has read."""
-    members = checks.members(value, path, ("file_data", "filename"))
+    members = checks.members(draft, value, path, ("file_data", "filename"))
     _check_media(checks.text(members.get("file_data"), (*path, "file_data")), (*path, "file_data"))
     if "filename" in members:
         _name(draft, role, (*path, "filename"), members["filename"])
@@ -150,14 +150,17 @@ def _tool_calls(draft: Draft, _role: str, path: Path, value: Json) -> Json:
 
 
 def _tool_call(draft: Draft, value: Json, path: Path) -> dict[str, Json]:
-    call = checks.members(value, path, ("id", "type", "function", "index"))  # `index`: from a streamed answer
+    call = checks.members(
+        draft, value, path, ("id", "type", "function", "index")
+    )  # `index`: from a streamed answer
     identifier = _identifier(draft, "assistant", (*path, "id"), call.get("id"))
     checks.one_of("function")(call.get("type", "function"), (*path, "type"))
     place = (*path, "function")
-    function = checks.members(call.get("function"), place, ("name", "arguments"))
+    function = checks.members(draft, call.get("function"), place, ("name", "arguments"))
     name = _identifier(draft, "assistant", (*place, "name"), function.get("name"))
     spelled = checks.text(function.get("arguments"), (*place, "arguments"))
     arguments = draft.arguments(spelled, (*place, "arguments"))
+    draft.call(name, arguments)
     return {"id": identifier, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 

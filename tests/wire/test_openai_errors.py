@@ -5,7 +5,8 @@ from openai.pagination import SyncPage
 from openai.types import Model
 
 from proxy import errors
-from proxy.wire.openai_answer import error_body, models_body
+from proxy.wire.listings import openai_models
+from proxy.wire.openai_errors import error_body
 
 
 @pytest.mark.parametrize(
@@ -46,9 +47,9 @@ def test_an_error_names_its_field_and_its_rules() -> None:
 
 
 def test_models_are_listed_as_the_sdk_knows_them() -> None:
-    page = SyncPage[Model].model_validate_json(models_body(["a", "b/c"], 7))
+    page = SyncPage[Model].model_validate_json(openai_models(["a", "b/c"], 7))
     assert [(one.id, one.created, one.object, one.owned_by) for one in page.data] == [
         ("a", 7, "model", "sluicegate"),
         ("b/c", 7, "model", "sluicegate"),
     ]
-    assert json.loads(models_body([], 7)) == {"object": "list", "data": []}
+    assert json.loads(openai_models([], 7)) == {"object": "list", "data": []}

@@ -6,7 +6,7 @@ from typing import Any
 
 from proxy.errors import UpstreamUnavailable
 from proxy.exchange import AnswerEvent
-from proxy.wire.openai_answer import ChatReader
+from proxy.wire.openai_chat.reader import ChatReader
 
 ENVELOPE = {
     "created": 1795477440,

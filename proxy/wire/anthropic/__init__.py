@@ -1,0 +1,8 @@
+"""Anthropic's messages and token counts."""
+
+from typing import Final
+
+from proxy.wire.dialect import Dialect, Wire
+
+DIALECTS: Final[tuple[Dialect, ...]] = ()
+WIRES: Final[tuple[Wire, ...]] = ()

@@ -1,0 +1,8 @@
+"""Text Embeddings Inference's embed, rerank and predict."""
+
+from typing import Final
+
+from proxy.wire.dialect import Dialect, Wire
+
+DIALECTS: Final[tuple[Dialect, ...]] = ()
+WIRES: Final[tuple[Wire, ...]] = ()

@@ -1,0 +1,8 @@
+"""Text Generation Inference's generate."""
+
+from typing import Final
+
+from proxy.wire.dialect import Dialect, Wire
+
+DIALECTS: Final[tuple[Dialect, ...]] = ()
+WIRES: Final[tuple[Wire, ...]] = ()

@@ -1,0 +1,8 @@
+"""vLLM's rerank, score, tokenize and detokenize."""
+
+from typing import Final
+
+from proxy.wire.dialect import Dialect, Wire
+
+DIALECTS: Final[tuple[Dialect, ...]] = ()
+WIRES: Final[tuple[Wire, ...]] = ()
