@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator, Sequence
 from proxy import policy
 from proxy.conductor.asking import insist, judge_all, worst
 from proxy.conductor.passage import Passage
-from proxy.conductor.toolcalls import OpenCall, conceal_all, inspect_call
+from proxy.conductor.toolcalls import OpenCall, conceal_all, inspect_call, named
 from proxy.engines import UpstreamAnswer
 from proxy.errors import UpstreamUnavailable
 from proxy.exchange import (
@@ -115,8 +115,8 @@ class Answering:
                 self._lane(lane).waiting.append(text)
             case Delta(lane, text):
                 return await self._release(lane, self._lane(lane).guard.feed(text))
-            case Head():
-                return self._writer.write(event)
+            case Head(_, created):  # names are ours: an upstream's could say anything
+                return self._writer.write(Head("", created))
             case _:
                 self._note(event)
         return b""
@@ -236,6 +236,7 @@ class Answering:
 
     async def _close_call(self, lane: Lane, call: OpenCall) -> bytes:
         """One tool call, whole: redacted, judged, decided, recorded, restored."""
+        opened = named(self._passage, call.opened)
         inspected = await inspect_call(self._passage, call)
         await self._judge(inspected.record)
         if self._soft and inspected.record.strip():
@@ -244,13 +245,13 @@ class Answering:
                 await self._decide(final=False)
         await self._passage.decide_late(
             policy.tool_call(
-                self._passage.base, name=call.opened.name, arguments=inspected.arguments, source="model"
+                self._passage.base, name=opened.name, arguments=inspected.arguments, source="model"
             )
         )
         self._passage.output[lane] = [inspected.record]
-        self._passage.calls[lane] = ToolCall(CleanText(call.opened.name), call.opened.call_id)
+        self._passage.calls[lane] = ToolCall(CleanText(call.opened.name), opened.call_id)
         self._passage.mark_first_byte()
-        return self._writer.write(call.opened) + self._writer.write(Delta(lane, inspected.restored))
+        return self._writer.write(opened) + self._writer.write(Delta(lane, inspected.restored))
 
     async def _decide(self, *, final: bool) -> None:
         passage = self._passage

@@ -111,6 +111,7 @@ async def _obey(passage: Passage, exchange: Exchange, obligations: Obligations) 
         exchange = labels.withhold(exchange, withheld, passage.house.notice)
     if obligations.strip_tools:
         exchange = tree.strip_tools(exchange, obligations.strip_tools)
+    passage.offered = frozenset(exchange.tools)
     if obligations.max_tokens is not None:
         exchange = tree.cap_tokens(exchange, obligations.max_tokens)
     return await _redact(passage, exchange, obligations.redact_prompt)

@@ -41,6 +41,7 @@ class Passage:
         self.usage: Usage | None = None
         self.dropped: Counter[str] = Counter()
         self.unscanned: tuple[str, ...] = ()
+        self.offered: frozenset[str] = frozenset(exchange.tools)  # tools that the model was told of
         self.first_byte: float | None = None
 
     async def decide(self, document: Mapping[str, Json]) -> Decision:

@@ -1,7 +1,10 @@
 """A tool call that the model makes: assembled, then looked at whole, leaf by leaf of its arguments."""
 
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final
 
 from proxy.conductor.passage import Passage
 from proxy.errors import UpstreamUnavailable
@@ -9,6 +12,8 @@ from proxy.exchange import CleanText, Json, ToolOpen
 from proxy.redact.guard import conceal
 from proxy.redact.restore import restore_text
 from proxy.wire import tree
+
+_LETTERS: Final = string.digits + string.ascii_letters
 
 
 @dataclass(slots=True)
@@ -26,6 +31,22 @@ class InspectedCall:
     arguments: Json | None = field(repr=False)
     record: CleanText = field(repr=False)
     restored: str = field(repr=False)
+
+
+def named(passage: Passage, opened: ToolOpen) -> ToolOpen:
+    """The call under the caller's own name for the tool, and under an id of ours.
+
+    Raises UpstreamUnavailable for a tool that was not offered: a name is no place for the model's own words.
+    Ids are nine letters and digits because templates of Mistral's models take no others.
+    """
+    name = restore_text(passage.vault, CleanText(opened.name))
+    if name not in passage.offered:
+        raise UpstreamUnavailable("The model called a tool that it was not offered.")
+    lane = opened.lane
+    seed = f"{passage.exchange.id}/{lane.choice}/{lane.index}".encode()
+    number = int.from_bytes(blake2b(seed, digest_size=8).digest())
+    letters = [_LETTERS[number // 62**place % 62] for place in range(9)]
+    return ToolOpen(lane, "".join(letters), name)
 
 
 async def inspect_call(passage: Passage, call: OpenCall) -> InspectedCall:

@@ -81,6 +81,9 @@ class Play:
         return b"".join(self.heard).decode()
 
 
+MAIL_TOOL = {"type": "function", "function": {"name": "mail"}}
+
+
 def chat(*texts: str, stream: bool = True, **fields: Any) -> Exchange:
     """A chat of user messages; `fields` go into the body as they are."""
     body = {

@@ -13,7 +13,7 @@ from proxy.errors import Denied, EngineUnavailable, SoftRuleDenied, UpstreamUnav
 from proxy.exchange import AnswerEvent, CleanText, Delta, End, Finish, Json, Lane, ToolOpen, Usage
 from proxy.verdict import Decision, SoftAsk, SoftVerdict
 from proxy.wire.dialect import UpstreamRequest
-from tests.conductor.plays import Play, chat
+from tests.conductor.plays import MAIL_TOOL, Play, chat
 from tests.fakes import (
     MAIL,
     DeadEngine,
@@ -84,7 +84,7 @@ async def test_every_kind_of_news_is_asked_about() -> None:
         End(),
     ]
     play = playing(*events)
-    await play.run(chat("Hi", n=2))
+    await play.run(chat("Hi", n=2, tools=[MAIL_TOOL]))
     assert len([asked for asked in answers_asked(play) if not asked["final"]]) == 5
 
 

@@ -1,23 +1,27 @@
 import asyncio
 import json
+import re
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.engines import UpstreamRoute
 from proxy.errors import (
     ContentUnscannable,
     Denied,
     EngineUnavailable,
     ModelUnknown,
+    NotTranslatable,
     RecordUnavailable,
     SoftRuleDenied,
     UpstreamUnavailable,
 )
-from proxy.exchange import Delta, End, Finish, Lane, ToolOpen
+from proxy.exchange import Delta, End, Finish, Head, Lane, ToolOpen
 from proxy.verdict import KindPlan, SoftAsk, Withhold
-from tests.conductor.plays import ANNA, BERT, PlainWriter, Play, chat
+from proxy.wire.openai_chat.writer import ChatWriter
+from tests.conductor.plays import ANNA, BERT, MAIL_TOOL, PlainWriter, Play, chat
 from tests.fakes import (
     MAIL,
     DeadEngine,
@@ -381,7 +385,7 @@ async def test_a_tool_call_is_decided_whole_and_given_back_with_the_callers_word
         return await ScriptedUpstream.open(play.upstream, route, request)
 
     play.upstream.open = calls
-    text = await play.run(chat(WORDS))
+    text = await play.run(chat(WORDS, tools=[MAIL_TOOL]))
     assert text == '[call mail]{"to":"anna@example.com","n":2}[tool_calls][end]'
     asked = next(one for one in policies.asked if one["phase"] == "tool_call")["tool_call"]
     assert asked["source"] == "model"
@@ -393,14 +397,14 @@ async def test_a_denied_tool_call_never_leaves() -> None:
         policies=ScriptedPolicies(tool_call=block()), upstream=ScriptedUpstream(*tool_call('{"a": 1}'))
     )
     with pytest.raises(Denied):
-        await play.run(chat("Hi"))
+        await play.run(chat("Hi", tools=[MAIL_TOOL]))
     assert play.heard == []
 
 
 async def test_arguments_that_are_not_an_object_are_none_for_the_rules() -> None:
     policies = ScriptedPolicies()
     play = Play(policies=policies, upstream=ScriptedUpstream(*tool_call("not json")))
-    await play.run(chat("Hi"))
+    await play.run(chat("Hi", tools=[MAIL_TOOL]))
     asked = next(one for one in policies.asked if one["phase"] == "tool_call")
     assert asked["tool_call"]["arguments"] is None
 
@@ -408,7 +412,7 @@ async def test_arguments_that_are_not_an_object_are_none_for_the_rules() -> None
 async def test_what_a_model_leaks_in_a_tool_call_is_replaced() -> None:
     policies = ScriptedPolicies(admission=allow(redact_answer=(MAIL,)))
     play = Play(policies=policies, upstream=ScriptedUpstream(*tool_call('{"to": "carl@example.com"}')))
-    text = await play.run(chat("Hi"))
+    text = await play.run(chat("Hi", tools=[MAIL_TOOL]))
     assert "carl" not in text
     assert "[EMAIL_ADDRESS_" in text
 
@@ -446,3 +450,116 @@ async def test_an_answer_that_nobody_asked_for_is_not_passed_on(event: Delta | F
 async def test_as_many_answers_as_were_asked_for_pass() -> None:
     events = [*answer_events("One.")[:2], Delta(Lane(1, "content"), "Two."), *answer_events()[1:]]
     assert "Two." in await Play(upstream=ScriptedUpstream(*events)).run(chat("Hi", n=2))
+
+
+async def test_a_tool_that_was_not_offered_is_not_called() -> None:
+    for offered in ([], [{"type": "function", "function": {"name": "other"}}]):
+        play = Play()
+        play.upstream.events = tool_call("{}")
+        with pytest.raises(UpstreamUnavailable, match="was not offered"):
+            await play.run(chat("Hi", tools=offered))
+        assert "mail" not in play.text
+
+
+async def test_a_tool_that_was_taken_out_of_the_request_is_not_called() -> None:
+    play = Play(policies=ScriptedPolicies(admission=allow(strip_tools=("mail",))))
+    play.upstream.events = tool_call("{}")
+    with pytest.raises(UpstreamUnavailable, match="was not offered"):
+        await play.run(chat("Hi", tools=[MAIL_TOOL]))
+
+
+async def test_the_ids_of_an_answer_are_ours() -> None:
+    play = Play()
+    play.upstream.events = [Head("an-address@example.com", 7, "words"), *tool_call("{}")]
+    exchange = chat("Hi", tools=[MAIL_TOOL])
+    async with play.conductor.converse(ANNA, exchange) as reply:
+        said = b"".join([out async for out in reply.stream(ChatWriter(exchange))]).decode()
+    assert '"id":"chatcmpl-exchange-1"' in said
+    assert "an-address" not in said
+    assert "words" not in said
+    assert "call-1" not in said
+    assert re.search(r'"id":"[0-9A-Za-z]{9}"', said)
+
+
+# -- several servers of one model
+
+
+def two_servers(play: Play, **gone: bool) -> None:
+    routes = (
+        UpstreamRoute("near", "w", "", ("openai_chat",)),
+        UpstreamRoute("far", "w2", "eu", ("openai_chat",)),
+    )
+    play.upstream.served = {"small": routes}
+    play.upstream.gone = {name for name, is_gone in gone.items() if is_gone}
+
+
+async def test_another_server_is_asked_when_the_first_has_begun_nothing() -> None:
+    play = Play()
+    two_servers(play, near=True)
+    assert await play.run(chat("Hi")) == "Hello.[stop][end]"
+    assert [name for name, _ in play.upstream.asked] == ["near", "far"]
+    assert [json.loads(body)["model"] for body in play.upstream.bodies] == ["w", "w2"]
+    assert play.tally.summaries[0].upstream == "far"
+
+
+async def test_the_policies_decide_about_the_other_server_before_it_is_asked() -> None:
+    def only_near(document):
+        return block() if document["upstream"]["residency"] == "eu" else allow()
+
+    play = Play(policies=ScriptedPolicies(admission=only_near))
+    two_servers(play, near=True)
+    with pytest.raises(Denied):
+        await play.run(chat("Hi"))
+    assert [name for name, _ in play.upstream.asked] == ["near"]
+
+
+async def test_when_none_can_be_reached_the_caller_is_told_so() -> None:
+    play = Play()
+    two_servers(play, near=True, far=True)
+    with pytest.raises(UpstreamUnavailable):
+        await play.run(chat("Hi"))
+    assert [name for name, _ in play.upstream.asked] == ["near", "far"]
+    assert len(play.journal.tickets) == 1
+
+
+async def test_a_server_that_has_begun_is_the_last_one_asked() -> None:
+    play = Play(
+        upstream=ScriptedUpstream(UpstreamUnavailable("The model server ended the connection early."))
+    )
+    two_servers(play)
+    with pytest.raises(UpstreamUnavailable):
+        await play.run(chat("Hi"))
+    assert [name for name, _ in play.upstream.asked] == ["near"]
+
+
+async def test_a_server_that_speaks_no_word_of_the_dialect_is_not_asked() -> None:
+    play = Play()
+    play.upstream.served = {"small": (UpstreamRoute("near", "w", "", ("tei_embed",)),)}
+    with pytest.raises(NotTranslatable):
+        await play.run(chat("Hi"))
+    assert play.upstream.asked == []
+
+
+# -- what was not looked at is said
+
+
+async def test_what_nobody_looked_at_is_in_the_record() -> None:
+    play = Play()
+    await play.run(chat("Hi"))
+    attributes = play.journal.tickets[0].record["attributes"]
+    assert attributes["sluicegate.input.unscanned"] == ["messages/0"]
+    assert play.journal.tickets[0].decisions[0]["unscanned"] == 1
+
+
+async def test_what_was_looked_at_is_not_called_unscanned() -> None:
+    play = Play(policies=ScriptedPolicies(admission=allow(redact_prompt=(MAIL,))))
+    await play.run(chat("Hi", ""))
+    assert "sluicegate.input.unscanned" not in play.journal.tickets[0].record["attributes"]
+
+
+async def test_an_image_is_never_called_scanned() -> None:
+    play = Play(policies=ScriptedPolicies(admission=allow(redact_prompt=(MAIL,))))
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    await play.run(chat(messages=[{"role": "user", "content": [{"type": "text", "text": "Look"}, image]}]))
+    attributes = play.journal.tickets[0].record["attributes"]
+    assert attributes["sluicegate.input.unscanned"] == ["messages/0/content/1"]

@@ -7,7 +7,7 @@ import pytest
 from proxy.errors import SoftRuleDenied, UpstreamUnavailable
 from proxy.exchange import Delta, End, Finish, Lane, ToolOpen
 from proxy.verdict import KindPlan, SoftAsk, SoftVerdict
-from tests.conductor.plays import Play, chat
+from tests.conductor.plays import MAIL_TOOL, Play, chat
 from tests.fakes import MAIL, MailRecogniser, ScriptedPolicies, ScriptedUpstream, allow, block
 
 RULE = SoftAsk("soft.rule", "It is forbidden.", 0.5)
@@ -30,7 +30,7 @@ async def test_arguments_with_escapes_that_no_strict_parser_reads_are_no_answer(
     policies = ScriptedPolicies(admission=allow(redact_answer=(replace(MAIL, restore=False),)))
     play = Play(policies=policies, upstream=calls(arguments))
     with pytest.raises(UpstreamUnavailable):
-        await play.run(chat("Hi", stream=stream))
+        await play.run(chat("Hi", tools=[MAIL_TOOL], stream=stream))
     assert "carl" not in play.text
 
 
@@ -39,7 +39,7 @@ async def test_a_soft_rule_on_answers_reads_the_arguments_of_a_tool_call(stream:
     policies = ScriptedPolicies(admission=allow(soft=(replace(RULE, side="answer"),)), answer=denies_failed)
     play = Play(policies=policies, upstream=calls('{"do": "forbidden"}'))
     with pytest.raises(SoftRuleDenied):
-        await play.run(chat("Hi", stream=stream))
+        await play.run(chat("Hi", tools=[MAIL_TOOL], stream=stream))
     assert "forbidden" not in play.text
     assert play.judge.asked == [("soft.rule", '{"do": "forbidden"}')]
 
@@ -58,7 +58,7 @@ async def test_of_two_demands_with_one_name_each_counts(other: str) -> None:
         policies=ScriptedPolicies(admission=allow(soft=(lax, strict)), prompt=denies_failed), judge=Halfway()
     )
     with pytest.raises(SoftRuleDenied):
-        await play.run(chat("Hi"))
+        await play.run(chat("Hi", tools=[MAIL_TOOL]))
 
 
 class Plans(MailRecogniser):

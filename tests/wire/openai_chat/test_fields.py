@@ -4,8 +4,9 @@ from docs.openai_chat import FATES, PAGE, page
 from proxy.errors import RequestInvalid
 from proxy.settings import Limits
 from proxy.wire.draft import Draft
-from proxy.wire.openai_chat.fields import FAMILIES, FIELDS, SCHEMA
+from proxy.wire.openai_chat.fields import FIELDS, SCHEMA
 from proxy.wire.openai_chat.messages import MEMBERS, PARTS
+from proxy.wire.openai_fields import FAMILIES
 
 
 def test_the_page_tells_every_field_and_its_fate_as_the_code_has_it() -> None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from proxy.errors import UpstreamUnavailable
 from proxy.exchange import Delta, End, Finish, Head, Lane, ToolOpen, Usage
-from proxy.wire.openai_chat.reader import WHOLE_BYTES, ChatReader
+from proxy.wire.answers import WHOLE_BYTES
+from proxy.wire.openai_chat.reader import ChatReader
 from tests.wire.openai_chat.upstreams import (
     ENVELOPE,
     LLAMA,

@@ -11,8 +11,9 @@ from proxy.exchange import Exchange
 from proxy.settings import Limits
 from proxy.wire import tree
 from proxy.wire.fields import CHOICES
-from proxy.wire.openai_chat.fields import FAMILIES, FIELDS
+from proxy.wire.openai_chat.fields import FIELDS
 from proxy.wire.openai_chat.request import NAME, parse, upstream_body
+from proxy.wire.openai_fields import FAMILIES
 from tests.wire.openai_chat.requests import LIMITS, call, chat, read, strings, tool, user
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA", "detail": "low"}}
@@ -64,6 +65,7 @@ FULL = chat(
         "json_schema": {
             "name": "canary-schema",
             "description": "canary-told",
+            "strict": True,
             "schema": {"type": "object", "properties": {"canary-field": {"const": "canary-const"}}},
         },
     },
