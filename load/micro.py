@@ -36,9 +36,9 @@ from proxy.redact.vault import Vault
 from proxy.settings import Feedback, Limits
 from proxy.verdict import Action, Decision, KindPlan
 from proxy.wire import sse, strict_json
-from proxy.wire.openai_reader import ChatReader
-from proxy.wire.openai_request import parse, upstream_body
-from proxy.wire.openai_writer import ChatWriter
+from proxy.wire.openai_chat.reader import ChatReader
+from proxy.wire.openai_chat.request import parse, upstream_body
+from proxy.wire.openai_chat.writer import ChatWriter
 
 RUNS = 7
 RUN_S = 0.05  # long beside the timer's step, short beside the patience of whoever waits

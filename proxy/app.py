@@ -6,6 +6,7 @@
 import asyncio
 import secrets
 import signal
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -17,15 +18,17 @@ from proxy import __version__
 from proxy.conductor import Conductor, House
 from proxy.conductor import Doors as Engines
 from proxy.edges.clock import SystemClock
-from proxy.edges.identity.identities import Identities
+from proxy.edges.identity.opening import LiveIdentities, read_identities
 from proxy.edges.judges.judges import open_judge
 from proxy.edges.judges.wanted import check_judge
+from proxy.edges.kept import Kept
 from proxy.edges.key_file import pseudonym_key
 from proxy.edges.log import Log, start_log
 from proxy.edges.metrics import Metrics
 from proxy.edges.presidio.recognisers import open_recogniser
 from proxy.edges.records.journal import SpoolJournal
 from proxy.edges.rego.live import LivePolicies, open_policies
+from proxy.edges.server_tls import read_server_tls
 from proxy.edges.tokens import CachedTokens
 from proxy.edges.upstreams.upstreams import Upstreams
 from proxy.settings import Settings
@@ -34,9 +37,6 @@ from proxy.web.doors import Doors
 from proxy.web.front import Front
 from proxy.wire.openai_errors import error_body
 from proxy.wire.registers import DIALECTS
-
-# A server that is still loading its weights answers later; callers get upstream errors until then.
-REFRESH_S = 15.0
 
 # Of the spool: then new exchanges should go to another replica, before this one has to refuse them.
 NEARLY_FULL = 0.9
@@ -52,8 +52,9 @@ class Gate:
     admin: Front
     policies: LivePolicies
     journal: SpoolJournal
-    identities: Identities
+    identities: LiveIdentities
     upstreams: Upstreams
+    tls: Kept[ssl.SSLContext] | None
 
 
 @asynccontextmanager
@@ -62,19 +63,20 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
         key = await asyncio.to_thread(pseudonym_key, settings.redaction.key_file, settings.state)
-        identities = await asyncio.to_thread(Identities.read, settings.identity, clock)
+        identities = await asyncio.to_thread(read_identities, settings.identity, clock, log)
+        tls = await asyncio.to_thread(read_server_tls, settings.listen.tls, log)
         policies = await stack.enter_async_context(open_policies(settings.hard_rules, settings.state, log))
         await asyncio.to_thread(check_judge, settings)
         recogniser = await stack.enter_async_context(open_recogniser(settings.redaction))
         judge = await stack.enter_async_context(open_judge(settings.soft_rules))
-        upstreams = Upstreams(settings.upstreams, settings.limits)
-        await upstreams.start()
+        upstreams = await asyncio.to_thread(Upstreams, settings.upstreams, settings.limits)
         stack.push_async_callback(upstreams.close)
         await upstreams.refresh()
         journal = await SpoolJournal.start(settings.feedback, settings.state, log, clock)
         stack.push_async_callback(journal.close)
         metrics = Metrics()
         _gauges(metrics, journal, policies)
+        _stale_gauge(metrics, identities, tls)
         engines = Engines(
             policy=policies,
             recogniser=recogniser,
@@ -92,7 +94,7 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
         admin = Admin(
             _checks(upstreams, identities, journal, settings.feedback.spool_bytes),
             metrics.render,
-            lambda: _about(policies),
+            lambda: _about(policies, upstreams),
         )
         yield Gate(
             callers=Front(doors.routes(DIALECTS), settings.limits, error_body, log.event),
@@ -101,6 +103,7 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
             journal=journal,
             identities=identities,
             upstreams=upstreams,
+            tls=tls,
         )
 
 
@@ -124,9 +127,11 @@ async def _serve(settings: Settings, log: Log, *, worker: bool) -> None:
                 group.create_task(gate.policies.run()),
                 group.create_task(gate.journal.run()),
                 group.create_task(gate.identities.run()),
-                group.create_task(_refresh(gate.upstreams)),
+                group.create_task(gate.upstreams.run()),
             ]
-            loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(gate.policies.reload()))
+            if gate.tls:
+                beside.append(group.create_task(gate.tls.run()))
+            loop.add_signal_handler(signal.SIGHUP, lambda: group.create_task(_reload(gate)))
             await stop.wait()
             log.info("draining", seconds=settings.listen.drain_s)
             await gate.callers.drain(settings.listen.drain_s)
@@ -136,12 +141,23 @@ async def _serve(settings: Settings, log: Log, *, worker: bool) -> None:
     log.info("stopped")
 
 
+async def _reload(gate: Gate) -> None:
+    """Everything that is read from files. What does not load leaves what was there in force."""
+    await gate.identities.reload()
+    if gate.tls:
+        await gate.tls.reload()
+    await gate.policies.reload()
+
+
 async def _listen(settings: Settings, gate: Gate, log: Log, *, worker: bool) -> None:
     """Raises ConfigInvalid for an address that cannot be bound."""
     admin_host, admin_port = await gate.admin.start(settings.listen.admin)
     if worker:
         await asyncio.to_thread((settings.state / ADMIN_FILE).write_text, f"{admin_host}:{admin_port}")
-    host, port = await gate.callers.start(settings.listen.address, reuse_port=worker)
+    tls = gate.tls
+    host, port = await gate.callers.start(
+        settings.listen.address, reuse_port=worker, tls=(lambda: tls.current) if tls else None
+    )
     log.info(
         "listening",
         version=__version__,
@@ -153,24 +169,21 @@ async def _listen(settings: Settings, gate: Gate, log: Log, *, worker: bool) -> 
     )
 
 
-async def _refresh(upstreams: Upstreams) -> None:
-    while True:
-        await asyncio.sleep(REFRESH_S)
-        await upstreams.refresh()
-
-
 def _default_model(settings: Settings, upstreams: Upstreams, dialect: str) -> str | None:
-    """For a call that names no model: the configured one, or the only one that there is."""
-    configured = settings.listen.default_models.get(dialect)
+    """For a call that names no model: the dialect's, or its family's (`tgi` for `tgi_generate`), or the only
+    one that there is."""
+    models = settings.listen.default_models
+    configured = models.get(dialect) or models.get(dialect.partition("_")[0])
     names = upstreams.names()
     return configured or (names[0] if len(names) == 1 else None)
 
 
 def _checks(
-    upstreams: Upstreams, identities: Identities, journal: SpoolJournal, spool_bytes: int
+    upstreams: Upstreams, identities: LiveIdentities, journal: SpoolJournal, spool_bytes: int
 ) -> Mapping[str, Check]:
     async def upstream() -> str | None:
-        silent = [name for name, ready in (await upstreams.refresh()).items() if not ready]
+        await upstreams.refresh()
+        silent = upstreams.cut_off()
         return f"not answering: {', '.join(silent)}" if silent else None
 
     async def record() -> str | None:
@@ -194,11 +207,25 @@ def _gauges(metrics: Metrics, journal: SpoolJournal, policies: LivePolicies) -> 
     )
     metrics.gauge("sluicegate_open_exchanges", "Running now.", lambda: journal.status().open_exchanges)
     metrics.gauge(
+        "sluicegate_tasks",
+        "Tasks of the event loop; without exchanges it goes back to where it was.",
+        lambda: len(asyncio.all_tasks()),
+    )
+    metrics.gauge(
         "sluicegate_policy_reload_failed",
         "1 while the policies on disk cannot be loaded and the last good ones decide.",
         lambda: float(policies.status()["problem"] is not None),
     )
 
 
-def _about(policies: LivePolicies) -> Mapping[str, object]:
-    return {"version": __version__, "policies": policies.status()}
+def _stale_gauge(metrics: Metrics, identities: LiveIdentities, tls: Kept[ssl.SSLContext] | None) -> None:
+    metrics.gauge(
+        "sluicegate_credentials_reload_failed",
+        "1 while a file of keys or certificates cannot be loaded and the last good one is in use.",
+        lambda: float(identities.stale() is not None or (tls is not None and tls.problem is not None)),
+    )
+
+
+def _about(policies: LivePolicies, upstreams: Upstreams) -> Mapping[str, object]:
+    servers = {name: problem or "ready" for name, problem in upstreams.status().items()}
+    return {"version": __version__, "policies": policies.status(), "upstreams": servers}

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from proxy.exchange import AnswerEvent, CleanText, Identity, Json
+from proxy.exchange import AnswerEvent, CleanText, Credentials, Identity, Json
 from proxy.redact.spans import Span
 from proxy.verdict import Decision, KindPlan, SoftAsk, SoftVerdict
 from proxy.wire.dialect import UpstreamRequest
@@ -48,9 +48,9 @@ class TokenCounter(Protocol):
 
 
 class IdentityProvider(Protocol):
-    async def identify(self, authorization: str | None) -> Identity:
-        """From the value of the Authorization header. Raises Unauthenticated without saying what was wrong,
-        and EngineUnavailable while there are no keys to check a signature with."""
+    async def identify(self, credentials: Credentials) -> Identity:
+        """Raises Unauthenticated without saying what was wrong, and EngineUnavailable while there are no
+        keys to check a signature with."""
 
 
 @dataclass(frozen=True, slots=True)

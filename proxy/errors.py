@@ -18,10 +18,12 @@
     ├── Unavailable               something that a decision or an answer needs is gone (5xx)
     │   ├── EngineUnavailable     503  engine_unavailable     policy engine, recogniser or judge
     │   ├── RecordUnavailable     503  record_unavailable     nothing may pass that cannot be recorded
+    │   ├── Stopping              503  stopping               the proxy is going down, and this took too long
     │   ├── UpstreamUnavailable   502  upstream_unavailable
     │   ├── UpstreamUnreached     502  upstream_unavailable   and no work was begun there
     │   └── UpstreamTimeout       504  upstream_timeout
     ├── UpstreamRefused           4xx/5xx of the upstream's own, re-made without its words
+    │   └── UpstreamBusy          429 or 503 of its own: it said that it has not begun
     └── ConfigInvalid             the program cannot start like this: every problem at once
 
 Every message here is written by us or by a rule's owner. None of them ever quotes content.
@@ -126,6 +128,15 @@ class RecordUnavailable(Unavailable):
     code = "record_unavailable"
 
 
+class Stopping(Unavailable):
+    """The proxy is stopping, and the exchange did not end within `listen.drain_s`."""
+
+    code = "stopping"
+
+    def __init__(self) -> None:
+        super().__init__("The proxy is stopping; ask again, and another one will answer.")
+
+
 class UpstreamUnavailable(Unavailable):
     status = 502
     code = "upstream_unavailable"
@@ -148,6 +159,10 @@ class UpstreamRefused(SluicegateError):
     def __init__(self, upstream_status: int) -> None:
         super().__init__(f"The model server answered with status {upstream_status}.")
         self.upstream_status = upstream_status
+
+
+class UpstreamBusy(UpstreamRefused):
+    """It has no room now, or is out of service: another server of the same model may be asked."""
 
 
 class ConfigInvalid(SluicegateError):

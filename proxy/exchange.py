@@ -28,13 +28,60 @@ class Subject:
     clearances: tuple[str, ...] = ()
 
 
+Method = Literal[
+    "api_key", "jwt", "client_certificate", "forwarded_certificate", "forwarded_claims", "anonymous"
+]
+"""How somebody was verified: `client_…` by us, `forwarded_…` by a peer that the configuration trusts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """`method`: how it was verified. `actor`: the application or agent that makes the call."""
+    """`method`: how the subject was verified. `actor`: the application or agent that makes the call.
+
+    `actor_method`: how the actor was verified, where that differs. `delegated`: the actor acts for the
+    subject with rights of its own, which are `actor_groups` and `actor_clearances`. `actor_chain`: who acted
+    before it, the latest first; told, and no ground for any access (RFC 8693 §4.1).
+    """
 
     subject: Subject
     actor: str
-    method: Literal["api_key", "jwt", "anonymous"]
+    method: Method
+    actor_method: Method | None = None
+    actor_groups: tuple[str, ...] = ()
+    actor_clearances: tuple[str, ...] = ()
+    actor_chain: tuple[str, ...] = ()
+    delegated: bool = False
+
+    @property
+    def actor_verified(self) -> Method:
+        return self.actor_method or self.method
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateNames:
+    """The names in a client certificate that TLS verified, as far as they can tell who it is."""
+
+    uris: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
+    common_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """All that a connection and a request's head say about who calls. None of it is believed yet.
+
+    Values of headers: `authorization`, `api_keys` (x-api-key), `subject_tokens` (x-sluicegate-subject-token),
+    `forwarded_certificates` (x-forwarded-client-cert), `forwarded_claims` (x-jwt-payload). `peer`: the
+    address at the other end of the connection.
+    """
+
+    authorization: tuple[str, ...] = field(default=(), repr=False)
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    subject_tokens: tuple[str, ...] = field(default=(), repr=False)
+    forwarded_certificates: tuple[str, ...] = field(default=(), repr=False)
+    forwarded_claims: tuple[str, ...] = field(default=(), repr=False)
+    peer: str = field(default="", repr=False)
+    certificate: CertificateNames | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +124,15 @@ class Entry:
     """A document that is an item of a list in the body, such as one of the field `documents`.
 
     `ids`: those that it claims. `notice`: what stands in its place when it is withheld with a word, as an
-    object around the word; empty: the word alone. `text_key`: where in that object the word stands.
+    object around the word; empty: the word alone. `text_key`: where in that object the word stands. `kept`:
+    the answer tells of the items by their numbers, so something stands in its place even without a word.
     """
 
     place: Path
     ids: tuple[str, ...] = ()
     notice: tuple[tuple[str, Json], ...] = ()
     text_key: str = ""
+    kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +256,13 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens as the upstream booked them."""
+    """Tokens as the upstream booked them; `estimated`: counted by us, for it never came to tell."""
 
     prompt: int
     completion: int
     cached: int = 0
     reasoning: int = 0
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,12 +25,21 @@ DOCUMENTS: Final = MOST
 ID_CHARS: Final = 512
 """A path or a URL is the longest that identifies."""
 
+BLANK: Final = "-"
+"""Stands for a withheld document that must keep its place; servers refuse an empty text."""
+
 _JOINT: Final = "\u200b"
 """Between the parts of one message. Some servers join them with a line end and some with nothing; a fence may
 straddle the joint either way, and whoever reads fences passes over a zero-width space."""
 
 _TURNS: Final = frozenset({"messages", "input"})
 """The lists of messages, as the dialects call them."""
+
+_PARTED: Final = frozenset({("content",), ("output",)})
+"""What of a message may come in parts; `output` is a tool's (OpenAI responses)."""
+
+_SYSTEM: Final = "system"
+"""A field that may be a list of blocks, which a model reads as one text (Anthropic)."""
 
 _Ids = tuple[str, ...]
 
@@ -71,7 +80,10 @@ def withhold(exchange: Exchange, documents: Mapping[str, bool], notice: str) -> 
     if documents.keys() - {name for index in gone for name in names[index]}:
         raise EngineUnavailable("The policies withhold a document that is not in the request.")
     replaced = {
-        index: notice if all(documents.get(name, True) for name in names[index]) else "" for index in gone
+        index: notice
+        if all(documents.get(name, True) for name in names[index])
+        else _silence(exchange, found[index])
+        for index in gone
     }
     changes = _without_fences(exchange, {found[index]: text for index, text in replaced.items()})
     result = replace(tree.with_texts(exchange, changes), documents=())
@@ -80,6 +92,11 @@ def withhold(exchange: Exchange, documents: Mapping[str, bool], notice: str) -> 
         result, {number: text for number, text in entries.items() if number is not None}
     )
     return _with_documents(result, list(_expected(exchange, found, names, replaced)))
+
+
+def _silence(exchange: Exchange, found: _Found) -> str:
+    """What stands where a document is withheld without a word: nothing, or what tells nothing."""
+    return BLANK if found.entry is not None and exchange.entries[found.entry].kept else ""
 
 
 def _expected(
@@ -126,7 +143,9 @@ def _check_id(name: str) -> None:
 
 def _message_of(path: Path) -> Path:
     """Parts of one message's content are read together; any other text stands alone."""
-    return path[:3] if path[0] in _TURNS and path[2:3] == ("content",) else path
+    if path[0] == _SYSTEM:
+        return path[:1]
+    return path[:3] if path[0] in _TURNS and path[2:3] in _PARTED else path
 
 
 def _fenced(group: Sequence[tuple[int, Segment]]) -> Iterator[_Found]:

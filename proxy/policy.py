@@ -46,7 +46,8 @@ class Facts:
 
 def base(facts: Facts) -> dict[str, Json]:
     """What the documents of all phases of an exchange share."""
-    exchange, subject = facts.exchange, facts.identity.subject
+    exchange, identity = facts.exchange, facts.identity
+    subject = identity.subject
     return {
         "version": VERSION,
         "subject": {
@@ -55,9 +56,19 @@ def base(facts: Facts) -> dict[str, Json]:
             "groups": subject.groups,
             "clearances": subject.clearances,
         },
-        "actor": {"id": facts.identity.actor},
-        "identity": {"method": facts.identity.method},
+        "actor": {
+            "id": identity.actor,
+            "groups": identity.actor_groups,
+            "clearances": identity.actor_clearances,
+            "chain": identity.actor_chain,
+        },
+        "identity": {
+            "method": identity.method,
+            "actor_method": identity.actor_verified,
+            "delegated": identity.delegated,
+        },
         "dialect": exchange.dialect,
+        "operation": exchange.operation,
         "model": exchange.model,
         "upstream": {"name": facts.upstream, "residency": facts.residency},
         "stream": exchange.stream,

@@ -99,6 +99,9 @@ def opened(summary: Summary) -> Document:
         "tenant": identity.subject.tenant,
         "actor": identity.actor,
         "method": identity.method,
+        "actor_method": identity.actor_verified,
+        "actor_chain": list(identity.actor_chain),
+        "delegated": identity.delegated,
         "dialect": summary.dialect,
         "model": summary.model,
         "upstream": summary.upstream,
@@ -177,6 +180,10 @@ def _attributes(summary: Summary) -> Document:
         "sluicegate.subject": subject.id,
         "sluicegate.tenant": subject.tenant,
         "sluicegate.actor": summary.identity.actor,
+        "sluicegate.actor.chain": list(summary.identity.actor_chain),
+        "sluicegate.identity.method": summary.identity.method,
+        "sluicegate.identity.actor_method": summary.identity.actor_verified,
+        "sluicegate.identity.delegated": summary.identity.delegated,
         "sluicegate.dialect": summary.dialect,
         "sluicegate.status": summary.status,
         "sluicegate.policy.revisions": _revisions(summary),
@@ -203,6 +210,7 @@ def _usage_attributes(usage: Usage) -> Document:
         "gen_ai.usage.output_tokens": usage.completion,
         "gen_ai.usage.cache_read.input_tokens": usage.cached,
         "gen_ai.usage.reasoning.output_tokens": usage.reasoning,
+        "sluicegate.usage.estimated": usage.estimated,
     }
 
 
@@ -300,6 +308,7 @@ def _usage(usage: Usage | None) -> Document | None:
         "completion": usage.completion,
         "cached": usage.cached,
         "reasoning": usage.reasoning,
+        "estimated": usage.estimated,
     }
 
 

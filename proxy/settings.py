@@ -11,6 +11,16 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
+class ListenTls:
+    """TLS 1.2 or newer at the callers' side. Files that change are read again, for new connections."""
+
+    cert_file: Path  # PEM of the certificate with its chain
+    key_file: Path  # PEM of its key, unencrypted
+    client_ca_file: Path | None = None  # PEM of the authorities behind the callers' certificates
+    client_certificate: Literal["none", "optional", "required"] = "none"
+
+
+@dataclass(frozen=True, slots=True)
 class Listen:
     """Where the doors are."""
 
@@ -19,31 +29,53 @@ class Listen:
     workers: int = 1
     drain_s: float = 10.0  # how long streams may still run after SIGTERM
     default_models: dict[str, str] = field(default_factory=dict)  # by dialect, where calls name no model
+    tls: ListenTls | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTls:
+    """How an `https` upstream is trusted, and who we are to it. Files that change are read again."""
+
+    ca_file: Path | None = None  # PEM of the authority behind its certificate; none: those of the system
+    cert_file: Path | None = None  # PEM of our own certificate with its chain, where the server asks for one
+    cert_key_file: Path | None = None  # PEM of its key, unencrypted; none: it stands in cert_file
 
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """One inference server. `models`: the name that callers use → the name the server knows, byte-exact."""
+    """One inference server, or several that differ in nothing but their URL. docs/upstreams.md tells more.
+
+    `models`: the name that callers use → the name the server knows, byte-exact. A name in the tables of
+    several upstreams is served by all of them.
+    """
 
     name: str
     url: str
     models: dict[str, str] = field(default_factory=dict)
-    speaks: tuple[str, ...] = ("openai_chat", "openai_completions", "openai_embeddings")  # docs/dialects.md
-    key_file: Path | None = None
+    speaks: tuple[str, ...] = ("openai_chat", "openai_completions", "openai_embeddings")  # docs/upstreams.md
+    replicas: tuple[str, ...] = ()  # the URLs of more servers with the same models
+    key_file: Path | None = None  # a bearer key; when the file changes, it is read again
+    tls: UpstreamTls = field(default_factory=UpstreamTls)
     connect_s: float = 5.0
     silence_s: float = 120.0  # no limit on a long answer, only on a silent one
+    health: str = ""  # a path that answers 200 when it is ready; none: its list of models is asked for
+    health_s: float = 10.0  # between two such questions
     residency: str = ""  # where it stands, for policies
     tokenizer: Path | None = None  # a Hugging Face tokenizer.json; else tiktoken counts
 
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """Bearer tokens signed by an identity provider. One of `jwks_file` and `jwks_url`."""
+    """Tokens of an identity provider; of several, a list. Its keys: one of `jwks_file`, `jwks_url` and
+    `discovery`, or none of them where only `peer_claims` are taken."""
 
     issuer: str
     audience: str
-    jwks_file: Path | None = None
+    jwks_file: Path | None = None  # when it changes, it is read again
     jwks_url: str | None = None
+    discovery: bool = False  # ask the issuer where its keys are; elsewhere than at its own host is refused
+    peer_claims: bool = False  # take its claims from a trusted peer that checked the token: x-jwt-payload
+    tenant: str = ""  # of all its subjects; none: the tenant_claim tells
     algorithms: tuple[str, ...] = ("RS256", "ES256")
     leeway_s: float = 30.0
     refresh_s: float = 300.0
@@ -53,11 +85,39 @@ class Jwt:
 
 
 @dataclass(frozen=True, slots=True)
+class Certificate:
+    """Who a client certificate is, by one of its names; `{word}` in it stands for a part without `/` (in a
+    DNS name, without `.`), which subject and actor may repeat. The first line that fits counts."""
+
+    subject: str
+    uri: str = ""  # such as spiffe://acme.example/ns/{namespace}/sa/{account}
+    dns: str = ""
+    common_name: str = ""
+    tenant: str = "default"
+    groups: tuple[str, ...] = ()
+    clearances: tuple[str, ...] = ()
+    actor: str = ""  # none: the subject
+    may_act: bool = False  # for the subject of a token that it brings
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """What an actor may do itself, however it was verified: policies may ask for its rights and the subject's."""
+
+    id: str
+    groups: tuple[str, ...] = ()
+    clearances: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who may call. With none of these set, every call is refused."""
 
-    keys_file: Path | None = None
-    jwt: Jwt | None = None
+    keys_file: Path | None = None  # when it changes, it is read again
+    jwt: tuple[Jwt, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    trusted_peers: tuple[str, ...] = ()  # addresses, networks, spiffe:// ids: may tell who calls through them
+    agents: tuple[Agent, ...] = ()
     anonymous: bool = False
     anonymous_beyond_loopback: bool = False  # take anonymous calls on an address that other machines reach
 
@@ -151,7 +211,9 @@ class Limits:
     header_s: float = 10.0
     body_bytes_per_s: int = 1024  # slower senders are cut off after `body_grace_s`
     body_grace_s: float = 10.0
+    body_s: float = 120.0  # for the whole of a body, however steadily it comes
     idle_s: float = 60.0
+    stall_s: float = 30.0  # an answer that nobody reads holds a place at the model server
     connections: int = 4096
     connections_per_peer: int = 1024
     exchanges: int = 1024

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from docs import dialects
 from proxy.cli import build_parser
 from tests.pages import (
     SHELLS,
@@ -70,6 +71,15 @@ def test_every_setting_and_rule_on_the_pages_exists(page: Page) -> None:
 @each_page
 def test_every_rule_of_a_shown_refusal_exists(page: Page) -> None:
     assert set(page.refusals()) <= rule_ids(ROOT / "policies")
+
+
+@pytest.mark.parametrize("name", dialects.PAGES)
+def test_a_page_of_a_dialect_tells_every_field_and_its_fate_as_the_code_has_it(name: str) -> None:
+    text = (dialects.FOLDER / name).read_text("utf-8")
+    assert dialects.page(name, text) == text, "make it anew: python -m docs.dialects"
+    rows = [row for table in dialects.PAGES[name] for row in table.rows]
+    assert rows
+    assert [row[0] for row in rows if f"| `{row[0]}` |" not in text] == []
 
 
 @each_page

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 # Tasks that outlive the call that starts them have an owner who awaits them in its own close().
 TASKS_WITH_AN_OWNER = {
     "proxy/edges/presidio/pool.py": "one a worker process, from start() to close()",
+    "proxy/web/front_tls.py": "one a listener, from listen() to close(); each handshake is in its group",
     "proxy/web/stream.py": "a comment on its way, from a silence to rest()",
 }
 

@@ -1,7 +1,8 @@
 import copy
+import dataclasses
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import fastjsonschema
 import jsonschema
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from proxy import policy
 from proxy.errors import Denied, EngineUnavailable, SoftRuleDenied
-from proxy.exchange import Document, Exchange, Identity, Lane, Segment, Subject, Unscannable, Usage
+from proxy.exchange import Document, Exchange, Identity, Lane, Method, Segment, Subject, Unscannable, Usage
 from proxy.verdict import Action, Decision, Finding, KindPlan, Obligations, SoftAsk, SoftVerdict, Withhold
 
 SCHEMAS = Path(__file__).parent.parent / "policies" / "schemas"
@@ -20,6 +21,7 @@ INPUT = jsonschema.Draft7Validator(orjson.loads((SCHEMAS / "input.json").read_by
 DECISION = jsonschema.Draft7Validator(orjson.loads((SCHEMAS / "decision.json").read_bytes()))
 
 names = st.text(max_size=8)
+methods = st.sampled_from(get_args(Method))
 counts = st.integers(min_value=0, max_value=2**53 - 1)
 sources = st.sampled_from(
     ["message", "tool_call", "tool_result", "tool_definition", "document", "parameter", "name"]
@@ -67,7 +69,16 @@ def facts(draw: st.DrawFn) -> policy.Facts:
         parameters=draw(parameters),
     )
     subject = Subject(draw(names), draw(names), tuple(draw(st.lists(names, max_size=2))))
-    identity = Identity(subject, draw(names), draw(st.sampled_from(["api_key", "jwt", "anonymous"])))
+    identity = Identity(
+        subject,
+        draw(names),
+        draw(methods),
+        actor_method=draw(st.none() | methods),
+        actor_groups=tuple(draw(st.lists(names, max_size=2))),
+        actor_clearances=tuple(draw(st.lists(names, max_size=2))),
+        actor_chain=tuple(draw(st.lists(names, max_size=2))),
+        delegated=draw(st.booleans()),
+    )
     return policy.Facts(identity, exchange, draw(names), draw(names), tuple(draw(counts) for _ in parts))
 
 
@@ -130,6 +141,28 @@ def test_the_schema_knows_every_field_and_misses_none(given_facts: policy.Facts)
 
 def test_equal_facts_make_equal_documents_whatever_the_exchange_is_called() -> None:
     assert policy.base(sample(exchange_id="one")) == policy.base(sample(exchange_id="two"))
+
+
+def test_who_acts_for_whom_and_how_both_were_verified_is_told() -> None:
+    identity = Identity(
+        Subject("alice", groups=("finance",)),
+        "bot",
+        "jwt",
+        actor_method="api_key",
+        actor_groups=("robots",),
+        actor_clearances=("internal",),
+        actor_chain=("planner",),
+        delegated=True,
+    )
+    document = policy.base(dataclasses.replace(sample(), identity=identity))
+    assert document["subject"]["groups"] == ("finance",)
+    assert document["actor"] == {
+        "id": "bot",
+        "groups": ("robots",),
+        "clearances": ("internal",),
+        "chain": ("planner",),
+    }
+    assert document["identity"] == {"method": "jwt", "actor_method": "api_key", "delegated": True}
 
 
 def test_no_text_is_in_a_document() -> None:

@@ -4,7 +4,7 @@ import orjson
 from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
 
 from proxy import record
-from proxy.exchange import CleanText, Lane
+from proxy.exchange import CleanText, Identity, Lane, Subject
 from proxy.record import CleanMessage, PhaseDecision, ToolCall
 from proxy.verdict import Action
 from tests.fakes_journal import ANSWER, MESSAGES, a_record, decision, summary
@@ -26,11 +26,31 @@ def test_the_decision_document_tells_who_asked_for_what_and_what_was_decided() -
     }
     assert document["bundles"] == {"policies": {"revision": "r1"}}
     assert document["metrics"] == {"duration_ms": 812.346, "ttft_ms": 210.5}
-    assert document["usage"] == {"prompt": 700, "completion": 50, "cached": 3, "reasoning": 7}
+    assert document["usage"] == {
+        "prompt": 700,
+        "completion": 50,
+        "cached": 3,
+        "reasoning": 7,
+        "estimated": False,
+    }
 
 
 def test_the_decision_document_has_no_reason_texts_because_a_rule_could_put_content_there() -> None:
     assert b"The owner's sentence." not in orjson.dumps(record.decision_log(summary()))
+
+
+def test_both_documents_tell_who_acted_for_whom_and_how_both_were_verified() -> None:
+    identity = Identity(
+        Subject("alice"), "bot", "jwt", actor_method="api_key", actor_chain=("planner",), delegated=True
+    )
+    [document] = record.decision_log(summary(identity=identity))
+    assert (document["method"], document["actor_method"]) == ("jwt", "api_key")
+    assert (document["delegated"], document["actor_chain"]) == (True, ["planner"])
+    attributes = a_record(identity=identity)["attributes"]
+    assert attributes["sluicegate.identity.method"] == "jwt"
+    assert attributes["sluicegate.identity.actor_method"] == "api_key"
+    assert attributes["sluicegate.identity.delegated"] is True
+    assert attributes["sluicegate.actor.chain"] == ["planner"]
 
 
 def test_a_blocked_exchange_is_logged_as_blocked_even_if_no_rule_said_so() -> None:
@@ -69,6 +89,7 @@ def test_an_open_document_is_json_without_content() -> None:
     opened = orjson.loads(orjson.dumps(record.opened(summary())))
     assert set(opened) == {
         "decision_id", "timestamp", "path", "subject", "tenant", "actor", "method",
+        "actor_method", "actor_chain", "delegated",
         "dialect", "model", "upstream", "stream",
     }  # fmt: skip
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from proxy.edges.clock import SystemClock
 from proxy.edges.configuration.file import load
-from proxy.edges.identity.identities import Identities
+from proxy.edges.identity.opening import read_identities
 from proxy.edges.judges.wanted import check_judge
 from proxy.edges.rego.files import default_policies, read_policies
 from proxy.edges.rego.wasm import EmbeddedEngine
+from proxy.edges.server_tls import read_server_tls
 from proxy.errors import ConfigInvalid
 from proxy.settings import HardRules, Settings
 
@@ -43,7 +44,8 @@ def run(args: argparse.Namespace) -> int:
 def _checks(settings: Settings) -> tuple[Callable[[], object], ...]:
     """What reads the files that the configuration names."""
     return (
-        lambda: Identities.read(settings.identity, SystemClock()),
+        lambda: read_identities(settings.identity, SystemClock()),
+        lambda: read_server_tls(settings.listen.tls),
         lambda: _policies(settings.hard_rules, settings.state),
         lambda: check_judge(settings),
     )
@@ -69,7 +71,7 @@ def _problems_of(check: Callable[[], object]) -> tuple[str, ...]:
 def _notes(settings: Settings) -> Iterator[str]:
     """What is allowed and still seldom meant."""
     identity = settings.identity
-    if not (identity.keys_file or identity.jwt or identity.anonymous):
+    if not (identity.keys_file or identity.jwt or identity.certificates or identity.anonymous):
         yield "identity: nothing is set, so every call will be refused"
     if settings.redaction.engine == "none":
         yield "redaction.engine: none, so a policy that demands redaction refuses the request"

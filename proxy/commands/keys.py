@@ -11,6 +11,7 @@ from proxy.exchange import Subject
 EXAMPLES = """examples:
   sluicegate keys new --subject alice --groups finance --file keys.yaml
   sluicegate keys new --subject bob --groups engineering,research --actor build-bot
+  sluicegate keys new --subject assistant --may-act --file keys.yaml
 
 With --file the entry is added to that file and the key is printed. Without it the entry is printed, to be
 pasted under `keys:`, and the key goes to stderr, so that `>> keys.yaml` never stores it."""
@@ -29,6 +30,9 @@ def register(parser: argparse.ArgumentParser) -> None:
     )
     new.add_argument("--id", metavar="ID", help="name of the entry (default: the subject with a number)")
     new.add_argument("--expires", metavar="DATE", help="such as 2027-12-31")
+    new.add_argument(
+        "--may-act", action="store_true", help="its actor may act for the subject of a token that comes along"
+    )
     new.add_argument(
         "--file", type=Path, metavar="FILE", help="add the entry to this keys file, made if need be"
     )
@@ -58,6 +62,7 @@ def _entry(args: argparse.Namespace, key: str, taken: Set[str]) -> KeyEntry:
         subject=subject,
         actor=args.actor or args.subject,
         expires=args.expires,
+        may_act=args.may_act,
     )
 
 

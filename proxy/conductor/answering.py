@@ -45,6 +45,8 @@ from proxy.wire.dialect import Writer
 # About a screen of text, and three windows: a rule on lengths needs no finer measure.
 UNASKED_CHARS = 2_000
 
+_MEASURED = frozenset({"embeddings", "rerank", "classify"})
+
 
 class LaneFlow:
     """One lane's guard and restoring window, and how much of it has passed. `waiting`: of a whole answer."""
@@ -92,6 +94,7 @@ class Answering:
                 yield out
         if not ended:
             raise UpstreamUnavailable("The model server ended its answer early.")
+        self._check_measures()
         out = await self._flush_all()
         if self._whole:
             await self._decide(final=True)
@@ -106,6 +109,11 @@ class Answering:
         if self._passage.usage is not None:
             events.append(self._passage.usage)
         return b"".join(self._writer.write(event) for event in (*events, End()))
+
+    def received(self) -> list[str]:
+        """Everything that the upstream has said so far, released or not: it is to be counted, no more."""
+        texts = ["".join((*flow.clean, *flow.waiting, flow.guard.held)) for flow in self._lanes.values()]
+        return texts + ["".join(call.pieces) for call in self._calls.values()]
 
     async def _take(self, event: AnswerEvent) -> bytes:
         match event:
@@ -153,6 +161,13 @@ class Answering:
         """The rules decided on so many answers as were asked for; a model server may not give more."""
         if choice >= self._passage.exchange.answers:
             raise UpstreamUnavailable("The model server gave an answer that nobody asked for.")
+
+    def _check_measures(self) -> None:
+        """All that was sent to be measured is: clients count the measures off against what they sent."""
+        exchange = self._passage.exchange
+        measured = {one.index for one in self._measures if not isinstance(one, Tokens)}
+        if exchange.operation in _MEASURED and len(measured) < exchange.answers:
+            raise UpstreamUnavailable("The model server measured less than it was asked to.")
 
     def _call(self, lane: Lane) -> OpenCall:
         call = self._calls.get(lane)
@@ -225,6 +240,7 @@ class Answering:
         for lane, flow in self._lanes.items():
             if self._whole:
                 [clean] = await conceal_all(self._passage, ["".join(flow.waiting)])
+                flow.waiting.clear()
                 out.append(self._emit(lane, flow, clean))
             else:
                 out.append(await self._release(lane, flow.guard.finish()))

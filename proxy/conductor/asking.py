@@ -31,13 +31,15 @@ async def ask(passage: Passage) -> Exchange:
     """What may be sent upstream. Raises Denied, ContentUnscannable or EngineUnavailable."""
     exchange = labels.find_documents(passage.exchange)
     passage.exchange = exchange
+    tokens = await _count(passage, exchange.segments)
+    passage.counted = sum(tokens)
     passage.base = policy.base(
         policy.Facts(
             identity=passage.identity,
             exchange=exchange,
             upstream=passage.route.upstream,
             residency=passage.route.residency,
-            tokens=await _count(passage, exchange.segments),
+            tokens=tokens,
         )
     )
     await passage.decide(policy.admission(passage.base))

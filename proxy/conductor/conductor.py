@@ -2,16 +2,25 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 from proxy import policy, record
 from proxy.conductor.answering import Answering
 from proxy.conductor.asking import ask, ask_beside, rules_beside
+from proxy.conductor.booking import booked
 from proxy.conductor.house import House
 from proxy.conductor.passage import Passage
 from proxy.engines import Ticket, UpstreamAnswer, UpstreamRoute
-from proxy.errors import Denied, ModelUnknown, SluicegateError, UpstreamUnreached
+from proxy.errors import (
+    Denied,
+    ModelUnknown,
+    SluicegateError,
+    Stopping,
+    UpstreamBusy,
+    UpstreamRefused,
+    UpstreamUnreached,
+)
 from proxy.exchange import Exchange, Identity
 from proxy.record import Status
 from proxy.verdict import Action
@@ -26,6 +35,7 @@ class Reply:
         self._passage = passage
         self._answer = answer
         self._ticket = ticket
+        self._answering: Answering | None = None
 
     @property
     def action(self) -> Action:
@@ -37,12 +47,16 @@ class Reply:
 
     async def stream(self, writer: Writer) -> AsyncIterator[bytes]:
         """Raises SluicegateError where the answer must stop; nothing after that may be sent as an answer."""
-        answering = Answering(self._passage, writer)
+        answering = self._answering = Answering(self._passage, writer)
         async for out in answering.run(self._answer):
             yield out
         self._passage.dropped.update(self._answer.dropped)
-        await self._ticket.close("complete", None)
+        await self._ticket.close("complete", None, answering.received())
         yield answering.closing()
+
+    def received(self) -> Sequence[str]:
+        """All text of the answer that has come so far."""
+        return self._answering.received() if self._answering is not None else ()
 
 
 class Closing:
@@ -53,12 +67,13 @@ class Closing:
         self._ticket = ticket
         self._closed = False
 
-    async def close(self, status: Status, error: SluicegateError | None) -> None:
+    async def close(self, status: Status, error: SluicegateError | None, received: Sequence[str]) -> None:
+        """`received`: the text that has come from the upstream, for counting what it never booked."""
         if self._closed:
             return
         self._closed = True
         passage = self._passage
-        summary = passage.summary(status, error)
+        summary = passage.summary(status, error, booked(passage, received))
         mirrored = None
         if status != "blocked" and passage.output and not passage.obligations.no_mirror:
             mirrored = record.record(summary, passage.input, passage.output, passage.calls)
@@ -71,11 +86,14 @@ class Conductor:
         self._house = house
 
     @asynccontextmanager
-    async def converse(self, identity: Identity, exchange: Exchange) -> AsyncIterator[Reply]:
+    async def converse(
+        self, identity: Identity, exchange: Exchange, stopping: Callable[[], bool] = lambda: False
+    ) -> AsyncIterator[Reply]:
         """From a parsed request to an answer that may begin.
 
         Raises Refused and Unavailable errors before anything was answered. Leaving the block, however it is
-        left, ends the upstream's work and writes the decision log and the record.
+        left, ends the upstream's work and writes the decision log and the record. `stopping`: whether the
+        proxy itself cancels what is running; then that is Stopping, and not a caller that went away.
         """
         routes = self._routes(exchange.model)
         passage = Passage(self._house, identity, exchange, routes[0])
@@ -83,23 +101,33 @@ class Conductor:
         failure: SluicegateError | None = None
         closing: Closing | None = None
         answer: UpstreamAnswer | None = None
+        reply: Reply | None = None
         try:
             clean = await ask(passage)
             closing = Closing(passage, await self._open(passage))
             answer = await self._send_to_one(passage, clean, routes)
-            yield Reply(passage, answer, closing)
+            reply = Reply(passage, answer, closing)
+            yield reply
         except SluicegateError as error:
             status, failure = ("blocked" if isinstance(error, Denied) else "partial"), error
             raise
-        except (asyncio.CancelledError, GeneratorExit):
+        except asyncio.CancelledError:
+            status = "client_gone"
+            if not stopping():
+                raise
+            status, failure = "partial", _stopped()
+            raise failure from None
+        except (ConnectionError, GeneratorExit):  # the caller's connection: edges have other words for theirs
             status = "client_gone"
             raise
         finally:
-            if answer is not None:
-                await answer.close()
-            if closing is None:
-                closing = Closing(passage, await self._open(passage))
-            await closing.close(status, failure)
+            try:
+                if answer is not None:
+                    await answer.close()
+            finally:
+                if closing is None:
+                    closing = Closing(passage, await self._open(passage))
+                await closing.close(status, failure, reply.received() if reply is not None else ())
 
     async def visible_models(self, identity: Identity, dialect: str) -> list[str]:
         """The models that admission would let this subject use, asked with an empty exchange."""
@@ -132,7 +160,7 @@ class Conductor:
         for route in routes[:-1]:
             if route is not passage.route:
                 clean = await self._ask_again(passage, route)
-            with contextlib.suppress(UpstreamUnreached):
+            with contextlib.suppress(UpstreamUnreached, UpstreamBusy):
                 return await self._send(passage, clean)
         if routes[-1] is not passage.route:
             clean = await self._ask_again(passage, routes[-1])
@@ -144,15 +172,13 @@ class Conductor:
 
     async def _send(self, passage: Passage, clean: Exchange) -> UpstreamAnswer:
         """Ask the upstream, and beside it the soft rules that may wait until then. A refusal ends both."""
-        route, upstream = passage.route, self._house.doors.upstream
-        request = spell(DIALECTS[clean.dialect], clean, route.model, route.speaks)
         if not rules_beside(passage):
-            return await upstream.open(route, request)
+            return await self._reach(passage, clean)
         opening: list[asyncio.Task[UpstreamAnswer]] = []
         handed = False
         try:
             async with asyncio.TaskGroup() as group:
-                opening.append(group.create_task(upstream.open(route, request)))
+                opening.append(group.create_task(self._reach(passage, clean)))
                 await ask_beside(passage, clean)
             handed = True
         except* SluicegateError as errors:
@@ -161,6 +187,24 @@ class Conductor:
             if not handed:
                 await _discard(opening)
         return opening[0].result()
+
+    async def _reach(self, passage: Passage, clean: Exchange) -> UpstreamAnswer:
+        route = passage.route
+        request = spell(DIALECTS[clean.dialect], clean, route.model, route.speaks)
+        passage.reached = True  # from here on it may cost tokens, whatever becomes of it
+        try:
+            return await self._house.doors.upstream.open(route, request)
+        except (UpstreamUnreached, UpstreamRefused):
+            passage.reached = False
+            raise
+
+
+def _stopped() -> Stopping:
+    """In place of the cancellation, so that what is left to say can still be awaited."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
+    return Stopping()
 
 
 def _plain(errors: ExceptionGroup[SluicegateError]) -> SluicegateError:

@@ -38,7 +38,9 @@ class Passage:
         self.output: dict[Lane, list[CleanText]] = {}
         self.calls: dict[Lane, ToolCall] = {}
         self.finish: dict[int, str] = {}
-        self.usage: Usage | None = None
+        self.usage: Usage | None = None  # as the upstream told it
+        self.counted = 0  # tokens of the prompt, as we count them
+        self.reached = False  # whether a model server may have worked on it
         self.dropped: Counter[str] = Counter()
         self.unscanned: tuple[str, ...] = ()
         self.offered: frozenset[str] = frozenset(exchange.tools)  # tools that the model was told of
@@ -83,7 +85,7 @@ class Passage:
         if self.first_byte is None:
             self.first_byte = self.house.doors.clock.monotonic() - self._began_monotonic
 
-    def summary(self, status: Status, error: SluicegateError | None) -> Summary:
+    def summary(self, status: Status, error: SluicegateError | None, usage: Usage | None = None) -> Summary:
         return Summary(
             exchange_id=self.exchange.id,
             time=self.began,
@@ -97,7 +99,7 @@ class Passage:
             soft=tuple(self.soft.values()),
             entities=dict(self.entities),
             finish=dict(self.finish),
-            usage=self.usage,
+            usage=usage,
             error=error.code if error else None,
             duration_ms=(self.house.doors.clock.monotonic() - self._began_monotonic) * 1e3,
             ttft_ms=None if self.first_byte is None else self.first_byte * 1e3,

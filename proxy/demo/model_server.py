@@ -41,13 +41,16 @@ class ModelServer:
 
     @staticmethod
     @asynccontextmanager
-    async def start(*, slots: int = 4, context: int = 8192, threads: int = 1) -> AsyncIterator["ModelServer"]:
+    async def start(
+        *, slots: int = 4, context: int = 8192, threads: int = 1, more: Sequence[str] = ()
+    ) -> AsyncIterator["ModelServer"]:
         """Serve SmolLM2 on an ephemeral port of the loopback. Raises ModelFailed.
 
         `slots`: exchanges at once; `context`: tokens that they share. More than one of `threads` only where
         the machine has nothing else to do: threads that wait for a descheduled one made it nine times slower.
+        `more`: further flags of this module's command.
         """
-        arguments = [f"--slots={slots}", f"--context={context}", f"--threads={threads}"]
+        arguments = [f"--slots={slots}", f"--context={context}", f"--threads={threads}", *more]
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -107,6 +110,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--slots", type=int, default=4, help="exchanges at once")
     parser.add_argument("--context", type=int, default=8192, help="tokens that all exchanges share")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--template", type=Path, help="a chat template in place of the model's own")
+    parser.add_argument("--embeddings", action="store_true", help="serve embeddings and nothing else")
+    parser.add_argument("--repeatable", action="store_true", help="the same prompt has the same answer")
     args = parser.parse_args(argv)
     try:
         server = _load(weights(), args)
@@ -135,6 +141,12 @@ def _load(model: Path, args: argparse.Namespace) -> Any:
     for cpus in (params.cpuparams, params.cpuparams_batch):
         cpus.n_threads = args.threads
         cpus.poll = 0  # threads that wait by spinning starve each other on a machine with other work
+    params.cache_prompt = not args.repeatable  # what was read in other batches differs in the last bits
+    if args.embeddings:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type.LLAMA_POOLING_TYPE_MEAN  # the file names none
+    if args.template:
+        params.chat_template = args.template.read_text()
     params.offline = True
     params.ui = False
     params.verbosity = 0

@@ -111,6 +111,11 @@ class Guard:
         """Whether an `Ask` is open. After `finish`, not waiting means done."""
         return self._asked > 0
 
+    @property
+    def held(self) -> str:
+        """What has come and was not released yet. For counting it, and nothing else: nobody has looked at it."""
+        return "".join((self._held, *self._later))
+
     def feed(self, text: str) -> list[Ask | Emit]:
         if not self._asks:
             return [Emit(CleanText(text))] if text else []

@@ -37,7 +37,8 @@ async def read_body(request: web.BaseRequest, limits: Limits) -> bytes:
 
 
 async def _receive(content: StreamReader, limits: Limits) -> bytes:
-    """Slower than `body_bytes_per_s`, once `body_grace_s` has passed, is too slow."""
+    """Slower than `body_bytes_per_s`, once `body_grace_s` has passed, is too slow. So is a body that is not
+    there after `body_s`: at the slowest rate alone, a large one could hold its place for an hour."""
     started = asyncio.get_running_loop().time()
     pieces = []
     size = 0
@@ -46,7 +47,8 @@ async def _receive(content: StreamReader, limits: Limits) -> bytes:
             if content.is_eof():  # mostly the body came with the head: no timer needed
                 piece = content.read_nowait()
             else:
-                async with asyncio.timeout_at(started + limits.body_grace_s + size / limits.body_bytes_per_s):
+                patience = min(limits.body_grace_s + size / limits.body_bytes_per_s, limits.body_s)
+                async with asyncio.timeout_at(started + patience):
                     piece = await content.readany()
         except TimeoutError:
             raise RequestTimeout("The request's body came too slowly.") from None

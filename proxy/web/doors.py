@@ -1,7 +1,7 @@
-"""The doors for callers: one way from request to answer for every dialect, and the lists of models.
+"""The doors for callers: one way from request to answer for every dialect.
 
 What a dialect's bytes mean is `proxy.wire`; which dialects there are, its registers. A path that is not among
-theirs is not a route.
+theirs, or among those of `lists.py`, is not a route.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,16 +11,18 @@ from aiohttp import web
 
 from proxy.conductor import Conductor, Reply
 from proxy.engines import Clock, IdentityProvider
-from proxy.errors import SluicegateError, Unauthenticated
+from proxy.errors import SluicegateError
 from proxy.exchange import Exchange, Identity
 from proxy.settings import Limits
 from proxy.verdict import Action
 from proxy.web.body import read_body
+from proxy.web.credentials import credentials_of
 from proxy.web.front import Route
+from proxy.web.front_request import GateRequest
+from proxy.web.lists import Lists
 from proxy.web.stream import Stream
-from proxy.wire import listings, strict_json
+from proxy.wire import strict_json
 from proxy.wire.dialect import JSON, Dialect, Writer
-from proxy.wire.openai_errors import error_body
 
 
 class Doors:
@@ -37,8 +39,8 @@ class Doors:
         self._conductor = conductor
         self._identities = identities
         self._limits = limits
-        self._started = int(clock.now())
         self._default_model = default_models
+        self._lists = Lists(conductor, self._identify, limits, int(clock.now()), default_models)
 
     def routes(self, dialects: Mapping[str, Dialect]) -> Sequence[Route]:
         return (
@@ -47,17 +49,10 @@ class Doors:
                 for dialect in dialects.values()
                 for path in dialect.paths
             ),
-            Route("GET", "/v1/models", self._models, error_body),
+            *self._lists.routes(),
         )
 
-    async def _models(self, request: web.BaseRequest, _request_id: str) -> web.StreamResponse:
-        identity = await self._identify(request)
-        names = await self._conductor.visible_models(identity, "openai_chat")
-        return web.Response(body=listings.openai_models(names, self._started), content_type=JSON)
-
-    async def _exchange(
-        self, dialect: Dialect, request: web.BaseRequest, request_id: str
-    ) -> web.StreamResponse:
+    async def _exchange(self, dialect: Dialect, request: GateRequest, request_id: str) -> web.StreamResponse:
         identity = await self._identify(request)
         body = strict_json.loads(await read_body(request, self._limits), depth=self._limits.json_depth)
         exchange = dialect.parse(
@@ -66,21 +61,21 @@ class Doors:
         writer = dialect.writer(exchange)
         if exchange.stream:
             return await self._stream(dialect, request, identity, exchange, writer)
-        async with self._conductor.converse(identity, exchange) as reply:
+        async with self._conductor.converse(identity, exchange, lambda: request.stopping) as reply:
             whole = b"".join([out async for out in reply.stream(writer)])
             return web.Response(body=whole, content_type=JSON, headers=_decision(reply))
 
     async def _stream(
         self,
         dialect: Dialect,
-        request: web.BaseRequest,
+        request: GateRequest,
         identity: Identity,
         exchange: Exchange,
         writer: Writer,
     ) -> web.StreamResponse:
         stream: Stream | None = None
         try:
-            async with self._conductor.converse(identity, exchange) as reply:
+            async with self._conductor.converse(identity, exchange, lambda: request.stopping) as reply:
                 stream = Stream(request, dialect.stream_type, _decision(reply), dialect.comment)
                 async for out in reply.stream(writer):
                     await stream.send(out)
@@ -94,11 +89,7 @@ class Doors:
         return await stream.end()
 
     async def _identify(self, request: web.BaseRequest) -> Identity:
-        values = request.headers.getall("Authorization", [])
-        values += [f"Bearer {key}" for key in request.headers.getall("x-api-key", [])]  # Anthropic's clients
-        if len(values) > 1:
-            raise Unauthenticated("More than one credential was sent.")
-        return await self._identities.identify(values[0] if values else None)
+        return await self._identities.identify(credentials_of(request))
 
 
 def _decision(reply: Reply) -> dict[str, str]:

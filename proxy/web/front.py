@@ -24,14 +24,16 @@ from proxy.errors import (
     RequestInvalid,
     RouteUnknown,
     SluicegateError,
+    Stopping,
 )
 from proxy.settings import Limits
 from proxy.web.front_connection import LONG_HEAD, Connection, ConnectionServer
 from proxy.web.front_lobby import ErrorBody, Lobby
 from proxy.web.front_request import GateRequest, speak_our_version
+from proxy.web.front_tls import Context, TlsListener
 from proxy.wire import http_rules
 
-Handler = Callable[[web.BaseRequest, str], Awaitable[web.StreamResponse]]
+Handler = Callable[[GateRequest, str], Awaitable[web.StreamResponse]]
 """Takes the request and its id. It may raise any SluicegateError until its answer has begun."""
 
 Log = Callable[[str, dict[str, str | int]], None]
@@ -39,21 +41,24 @@ Log = Callable[[str, dict[str, str | int]], None]
 
 OLDEST_AIOHTTP: Final = (3, 14, 4)  # below it concatenated compressed members are mis-read (CVE-2026-128131)
 RETRY_AFTER_S: Final = 1  # an exchange usually ends within it, and a caller that waits no longer is no storm
-CUT_S: Final = 2.0  # what a cancelled exchange may need to write its records
+CUT_S: Final = 2.0  # what a cancelled exchange may need to write its records, and its last words
 BACKLOG: Final = 1024  # callers that connect in one burst, such as a restarted mesh
 _SWEEP_S: Final = (0.02, 1.0)  # how often slow connections are looked for: least and most seconds
 _POLL_S: Final = 0.02
+_NAMED: Final = re.compile(r"/[A-Za-z0-9_.:/+=@%-]{1,1024}")  # `%`: clients may spell a slash as `%2F`
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`path` is the raw request target, byte for byte. `query`: whether a query string may follow it."""
+    """`path` is the raw request target, byte for byte. `query`: whether a query string may follow it.
+    `named`: whether a name does, which the handler looks up byte for byte in a table of its own."""
 
     method: str
     path: str
     handler: Handler
     error_body: ErrorBody
     query: bool = False
+    named: bool = False
 
 
 class Front:
@@ -69,20 +74,26 @@ class Front:
         self._log = log
         self._running = 0
         self._lobby: Lobby[Connection] = Lobby(limits, default_error_body, self._log_fault)
-        self._listener: asyncio.Server | None = None
+        self._listener: asyncio.Server | TlsListener | None = None
         self._server: ConnectionServer | None = None
         self._timer: asyncio.TimerHandle | None = None
 
-    async def start(self, address: str, *, reuse_port: bool = False) -> tuple[str, int]:
+    async def start(
+        self, address: str, *, reuse_port: bool = False, tls: Context | None = None
+    ) -> tuple[str, int]:
         """Listen on `host:port` and return what was bound. Raises ConfigInvalid, also when that fails."""
         check_runtime()
         host, port = split_address(address)
         loop = asyncio.get_running_loop()
         self._server = ConnectionServer(self._serve, self._lobby)
         try:
-            self._listener = await loop.create_server(
-                self._server, host, port, reuse_port=reuse_port or None, backlog=BACKLOG
-            )
+            if tls is None:
+                self._listener = await loop.create_server(
+                    self._server, host, port, reuse_port=reuse_port or None, backlog=BACKLOG
+                )
+            else:
+                self._listener = TlsListener(self._server, tls, self._lobby)
+                await self._listener.listen(host, port, reuse_port=reuse_port, backlog=BACKLOG)
         except OSError as refused:
             # The numbers of resolvers are their own, and below zero.
             number = refused.errno or 0
@@ -99,6 +110,7 @@ class Front:
         self._lobby.draining = True
         self._listener.close()
         if not await self._emptied(seconds):
+            self._lobby.cutting = True
             for connection in self._lobby.crowd.members:
                 connection.cut()
             if not await self._emptied(CUT_S):
@@ -118,6 +130,11 @@ class Front:
             return await self._run(route, request)
         except SluicegateError as error:
             return self._refuse(request, route, error)
+        except asyncio.CancelledError:
+            if not self._lobby.cutting:
+                raise
+            _go_on()
+            return self._refuse(request, route, Stopping())
         except Exception as fault:  # noqa: BLE001  whatever it is, it ends the request with a 500
             return self._fail(request, route, fault)
 
@@ -126,13 +143,22 @@ class Front:
         http_rules.check_head(request.version, target, request.headers)
         if cast(Connection, request.protocol).head_is_too_long(request):
             raise RequestInvalid(LONG_HEAD)
-        methods = self._table.get(target) or self._with_query(target)
+        methods = self._at(target) or self._with_query(target)
         route = methods.get(request.method)
         if route is None:
             raise MethodNotAllowed(f"This path takes {', '.join(sorted(methods))}.")
         if route.method == "POST":
             http_rules.check_json(request.headers)
         return route
+
+    def _at(self, target: str) -> dict[str, Route] | None:
+        """Those of this path, or of the one that a name follows here."""
+        methods = self._table.get(target)
+        if methods is None and _NAMED.fullmatch(target):
+            for path, those in self._table.items():
+                if target.startswith(path) and all(route.named for route in those.values()):
+                    return those
+        return methods
 
     def _with_query(self, target: str) -> dict[str, Route]:
         path, _, query = target.partition("?")
@@ -166,13 +192,13 @@ class Front:
         if request.writer.output_size > 0:
             self._log("answer_cut", {"request_id": request.request_id, "code": error.code})
             raise ConnectionResetError("the answer had begun: cutting it is all that is left to say")
-        error_body = self._lobby.error_body if route is None else route.error_body
+        error_body = self._shape(request, route)
         status = http_rules.answer_status(error)
         answer = web.Response(
             status=status, body=error_body(error, request.request_id), content_type="application/json"
         )
         if isinstance(error, MethodNotAllowed):
-            answer.headers["allow"] = ", ".join(sorted(self._table[request.raw_path.partition("?")[0]]))
+            answer.headers["allow"] = ", ".join(sorted(self._at(request.raw_path.partition("?")[0]) or ()))
         if status in {RateLimited.status, 503}:
             answer.headers["retry-after"] = str(RETRY_AFTER_S)
         if error.rules:
@@ -182,6 +208,13 @@ class Front:
             answer.force_close()
             speak_our_version(request)
         return answer
+
+    def _shape(self, request: GateRequest, route: Route | None) -> ErrorBody:
+        """That of the door, also when the request never came through it: its clients know no other."""
+        if route is not None:
+            return route.error_body
+        there = self._at(request.raw_path.partition("?")[0]) or {}
+        return next((one.error_body for one in there.values()), self._lobby.error_body)
 
     # -- the watch
 
@@ -194,8 +227,13 @@ class Front:
         if self._lobby.malformed:
             self._log("requests_malformed", {"count": self._lobby.malformed})
             self._lobby.malformed = 0
+        if self._lobby.handshakes_failed:
+            self._log("tls_handshakes_failed", {"count": self._lobby.handshakes_failed})
+            self._lobby.handshakes_failed = 0
         least, most = _SWEEP_S
-        pause = min(most, max(least, min(self._limits.header_s, self._limits.idle_s) / 10))
+        pause = min(
+            most, max(least, min(self._limits.header_s, self._limits.idle_s, self._limits.stall_s) / 10)
+        )
         self._timer = loop.call_later(pause, self._sweep)
 
     async def _emptied(self, seconds: float) -> bool:
@@ -211,6 +249,13 @@ class Front:
 
     def _log_fault(self, event: str, fault: BaseException | None, request_id: str = "") -> None:
         self._log(event, {"request_id": request_id, "error": type(fault).__name__, "at": place_of(fault)})
+
+
+def _go_on() -> None:
+    """The running task was cancelled by us, to be told so in words; now it may say them."""
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
 
 
 def split_address(address: str) -> tuple[str, int]:

@@ -137,7 +137,11 @@ class Connection(RequestHandler):
 
     def log_exception(self, *_args: Any, **kw: Any) -> None:
         """aiohttp would print the message and the traceback, and both may quote content."""
-        self._lobby.fault("connection_fault", kw.get("exc_info"))
+        fault = kw.get("exc_info")
+        if isinstance(fault, RequestPayloadError):  # met while the rest of a refused body was read and dropped
+            self._lobby.malformed += 1
+        else:
+            self._lobby.fault("connection_fault", fault)
 
     # -- what the front calls
 
@@ -190,10 +194,16 @@ class Connection(RequestHandler):
 
     def _allowance(self, posture: Posture) -> float | None:
         """Seconds. Leaving is as short as a head: by then everything has been said."""
-        if posture is Posture.BUSY:
-            return None
-        quick = posture is Posture.HEAD or posture is Posture.LEAVING
-        return self._lobby.limits.header_s if quick else self._lobby.limits.idle_s
+        limits = self._lobby.limits
+        match posture:
+            case Posture.BUSY:
+                return None
+            case Posture.STALLED:
+                return limits.stall_s
+            case Posture.IDLE:
+                return limits.idle_s
+            case _:
+                return limits.header_s
 
     def _refuse_long_head(self) -> None:
         """In the middle of an answer there is no place for a word."""

@@ -37,6 +37,9 @@ class Crowd(Generic[MemberT]):
         self.members: set[MemberT] = set()
 
     def admit(self, member: MemberT, peer: str) -> bool:
+        """Whether there is room. Who is in already stays in."""
+        if member in self.members:
+            return True
         full = len(self.members) >= self._limits.connections
         if full or self._peers[peer] >= self._limits.connections_per_peer:
             return False
@@ -71,7 +74,8 @@ class Ids:
 
 
 class Lobby(Generic[MemberT]):
-    """What the connections of one front share. `malformed`: refused heads since somebody last looked."""
+    """What the connections of one front share. `malformed`: refused heads since somebody last looked.
+    `handshakes_failed`: of TLS, as well."""
 
     def __init__(self, limits: Limits, error_body: ErrorBody, fault: Fault) -> None:
         self.limits = limits
@@ -81,7 +85,9 @@ class Lobby(Generic[MemberT]):
         self.crowd: Crowd[MemberT] = Crowd(limits)
         self.head_bound = HEAD_LINES * limits.header_bytes
         self.malformed = 0
+        self.handshakes_failed = 0
         self.draining = False
+        self.cutting = False  # draining took too long: what still runs is cancelled
 
 
 def peer_of(name: object) -> str:

@@ -21,6 +21,11 @@ class GateRequest(web.BaseRequest):
     request_id: str
     lobby: Lobby[Any]
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the front itself cancels what is running, because draining took too long."""
+        return bool(self.lobby.cutting)
+
     def head_bytes(self) -> int:
         lines = sum(len(name) + len(value) for name, value in self._message.raw_headers)
         return len(self._message.path) + lines

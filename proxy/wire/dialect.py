@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from proxy.errors import NotTranslatable, SluicegateError
-from proxy.exchange import AnswerEvent, Exchange, Json
+from proxy.exchange import AnswerEvent, Exchange, Json, Path
 from proxy.settings import Limits
 from proxy.wire import sse
+from proxy.wire.draft import where
 
 EVENT_STREAM: Final = "text/event-stream"
 JSON: Final = "application/json"
@@ -103,3 +104,9 @@ def spell(dialect: Dialect, exchange: Exchange, model: str, speaks: Sequence[str
     raise NotTranslatable(
         f"The server of this model speaks none of: {', '.join(dialect.wires)}.", param="model"
     )
+
+
+def untranslatable(path: Path, why: str = "") -> NotTranslatable:
+    """For what was accepted at this place and has no word on the wire that the model's server speaks."""
+    place = where(path)
+    return NotTranslatable(why or f"The server of this model has no word for {place}.", param=place)

@@ -38,7 +38,7 @@ def way(wire: Wire) -> Dialect:
     return next(one for one in DIALECTS.values() if wire.name in one.wires)
 
 
-def asked(wire: Wire, *, stream: bool) -> Exchange:
+def request(wire: Wire, *, stream: bool) -> tuple[Dialect, dict[str, Any]]:
     """The request that an example answers; where streams have another path, they have another dialect."""
     dialect = way(wire)
     named = DIALECTS.get(f"{wire.name}_stream") if stream else None
@@ -47,7 +47,12 @@ def asked(wire: Wire, *, stream: bool) -> Exchange:
         body["stream"] = stream
     if not stream:
         body.pop("stream_options", None)
-    return (named or dialect).parse(body, exchange_id="exchange-1", limits=Limits(), model="m")
+    return named or dialect, body
+
+
+def asked(wire: Wire, *, stream: bool) -> Exchange:
+    dialect, body = request(wire, stream=stream)
+    return dialect.parse(body, exchange_id="exchange-1", limits=Limits(), model="m")
 
 
 class ByteAnswer:
@@ -171,7 +176,7 @@ async def answer_cells(wire: Wire) -> list[Cell]:
     return sorted(Cell(wire.name, name, fate) for name, fate in fates.items())
 
 
-_ORDER: tuple[Fate, ...] = ("inert", "not forwarded", "refused", "unscannable", "governed")
+_ORDER: tuple[Fate, ...] = ("inert", "not forwarded", "refused", "governed", "unscannable")
 
 
 async def _fate(wire: Wire, form: str, answer: bytes, number: int, leaf: Leaf) -> Fate:

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from proxy.conductor import Conductor, Doors, House
 from proxy.edges.upstreams.upstreams import Upstreams
@@ -33,11 +34,13 @@ BOTH_WAYS: Decision = allow(redact_prompt=(MAIL,), redact_answer=(MAIL,))
 
 @dataclass
 class Socket:
-    """An upstream at a socket: it answers with the examples of its wires, or with what it is given."""
+    """An upstream at a socket: it answers with the examples of its wires, with what it is given for a form of
+    them, or with what `fitting` makes of a request (its target and body)."""
 
     url: str = ""
     received: list[bytes] = field(default_factory=list)
     said: dict[str, bytes] = field(default_factory=dict)
+    fitting: Callable[[str, dict[str, Any]], bytes] | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -58,6 +61,8 @@ class Socket:
         else:
             self.received.append(head + body)
             kind, answer = self._of(target, body)
+            if self.fitting is not None:
+                answer = self.fitting(target, json.loads(body))
             status = "200 OK"
         writer.write(
             f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(answer)}\r\n\r\n".encode()
@@ -95,7 +100,6 @@ async def gate(*wires: str, decision: Decision = BOTH_WAYS) -> AsyncIterator[Gat
     upstream.url = f"http://{host}:{port}"
     speaks = wires or tuple(WIRES)
     upstreams = Upstreams((Upstream("test", upstream.url, {"m": "weights"}, speaks=speaks),), Limits())
-    await upstreams.start()
     engines = Doors(
         policy=ScriptedPolicies(admission=decision),
         recogniser=MailRecogniser(),

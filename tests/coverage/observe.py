@@ -64,14 +64,24 @@ def request_cells(dialect: Dialect) -> list[Cell]:
         for leaf in leaves(example):
             found = _fate(dialect, example, leaf)
             fates[leaf.place] = found if leaf.place not in fates else _looser(fates[leaf.place], found)
-    for name, value in REFUSED[dialect.name].items():
-        body = planted(REQUESTS[dialect.name][0], tuple(name.split(".")), value)
-        assert _refuses(dialect, body), f"{dialect.name}: {name} is not refused"
+    for name in REFUSED[dialect.name]:
+        bodies = list(with_refused(dialect, name))
+        assert bodies, f"{dialect.name}: no example has a place for {name}"
+        assert all(_refuses(dialect, body) for body in bodies), f"{dialect.name}: {name} is not refused"
         fates[name] = "refused"
     return sorted(Cell(dialect.name, field, fate) for field, fate in fates.items())
 
 
-_ORDER: tuple[Fate, ...] = ("inert", "not forwarded", "refused", "unscannable", "governed")
+def with_refused(dialect: Dialect, name: str) -> Iterator[Any]:
+    """The examples with a refused field, at every place of its name (`input[].content[].file_id`)."""
+    parent, _, member = name.rpartition(".")
+    for example in REQUESTS[dialect.name]:
+        for path in objects(example):
+            if place(path) == (parent or "(body)"):
+                yield planted(example, (*path, member), REFUSED[dialect.name][name])
+
+
+_ORDER: tuple[Fate, ...] = ("inert", "not forwarded", "refused", "governed", "unscannable")
 
 
 def _looser(one: Fate, other: Fate) -> Fate:

@@ -27,7 +27,8 @@ async def test_no_cut_of_the_bytes_lets_a_canary_through(wire: Wire) -> None:
             if (await listen(wire, [planted], stream=stream)).error is None:
                 full = planted
         whole = await listen(wire, [full], stream=stream)
-        assert CANARY in full.decode()
+        words = [leaf for _, leaf in places(answer) if isinstance(leaf.value, str)]
+        assert CANARY in full.decode() or not words
         step = 1 if stream else 97  # an answer that is not streamed is read when it is whole
         for cut in range(0, len(full), step):
             heard = await listen(wire, [full[:cut], full[cut:]], stream=stream)

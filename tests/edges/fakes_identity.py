@@ -11,6 +11,7 @@ import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from proxy.edges.identity.jwks import KeySet, read_key_set
 from proxy.settings import Jwt
 
 NOW = 1_800_000_000.0
@@ -74,6 +75,19 @@ def token(
     return jwt.encode(kept, key, algorithm, headers={"kid": "one", **(header or {})})
 
 
+class StandingKeys:
+    """Signing keys that are there from the start."""
+
+    def __init__(self) -> None:
+        self._keys = read_key_set(key_set(jwk(RSA)), ("RS256",))
+
+    def current(self) -> KeySet:
+        return self._keys
+
+    async def renewed(self) -> KeySet:
+        return self._keys
+
+
 def settings(**changes: Any) -> Jwt:
     defaults: dict[str, Any] = {
         "issuer": ISSUER,
@@ -95,6 +109,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.content = key_set(jwk(RSA))
+        self.configuration = b""  # of OpenID Connect Discovery
         self.status = 200
         self.headers: dict[str, str] = {}
         self.requests: list[web.Request] = []
@@ -108,6 +123,8 @@ class Provider:
         await self.open.wait()
         if request.path == "/endless":
             return await self._endless(request)
+        if request.path.endswith("/openid-configuration"):
+            return web.Response(body=self.configuration)
         return web.Response(body=self.content, status=self.status, headers=self.headers)
 
     async def _endless(self, request: web.Request) -> web.StreamResponse:
@@ -126,6 +143,7 @@ async def provider() -> AsyncIterator[Provider]:
     app = web.Application()
     app.router.add_get("/keys", serving.answer)
     app.router.add_get("/endless", serving.answer)
+    app.router.add_get("/.well-known/openid-configuration", serving.answer)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

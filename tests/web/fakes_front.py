@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -13,8 +14,9 @@ from proxy.errors import SluicegateError
 from proxy.settings import Limits
 from proxy.web.body import read_body
 from proxy.web.front import Front, Handler, Route
+from proxy.web.front_tls import Context
 
-QUICK = Limits(header_s=0.3, idle_s=0.6, body_grace_s=0.3)
+QUICK = Limits(header_s=0.3, idle_s=0.6, stall_s=0.6, body_grace_s=0.3)
 
 
 def error_body(error: SluicegateError, request_id: str) -> bytes:
@@ -41,7 +43,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(*more: Route, limits: Limits | None = None, **changed: Any) -> AsyncIterator[House]:
+async def house(
+    *more: Route, limits: Limits | None = None, tls: Context | None = None, **changed: Any
+) -> AsyncIterator[House]:
     """POST /echo reads a body, GET /hello does not; `more` are a test's own routes."""
     limits = replace(limits or Limits(), **changed)
     bodies: list[bytes] = []
@@ -57,7 +61,7 @@ async def house(*more: Route, limits: Limits | None = None, **changed: Any) -> A
 
     routes = [Route("POST", "/echo", echo, door_error_body), Route("GET", "/hello", hello, door_error_body)]
     front = Front([*routes, *more], limits, error_body, lambda event, fields: log.append((event, fields)))
-    host, port = await front.start("127.0.0.1:0")
+    host, port = await front.start("127.0.0.1:0", tls=tls)
     try:
         yield House(host, port, front, limits, bodies, log)
     finally:
@@ -68,9 +72,10 @@ def get(path: str, handler: Handler) -> Route:
     return Route("GET", path, handler, door_error_body)
 
 
-async def talk(there: House, raw: bytes, *, seconds: float = 5.0) -> bytes:
+async def talk(there: House, raw: bytes, *, seconds: float = 5.0, tls: ssl.SSLContext | None = None) -> bytes:
     """Send bytes as they are and read until the front closes, or says nothing more for a moment."""
-    reader, writer = await asyncio.open_connection(there.host, there.port)
+    secured: dict[str, Any] = {"ssl": tls, "server_hostname": "localhost"} if tls else {}
+    reader, writer = await asyncio.open_connection(there.host, there.port, **secured)
     try:
         writer.write(raw)
         return await heard(reader, seconds)

@@ -4,6 +4,7 @@ Each scenario runs on asyncio's own loop and on uvloop: transports differ exactl
 """
 
 import asyncio
+import contextlib
 import socket
 import struct
 import time
@@ -17,7 +18,8 @@ from aiohttp.web import BaseRequest, StreamResponse
 from aiohttp.web_protocol import RequestHandler
 
 from proxy.settings import Limits
-from proxy.web.front_connection import Posture
+from proxy.web.front import CUT_S
+from proxy.web.front_connection import LINGER_S, Posture
 from proxy.web.front_lobby import Crowd, Ids, peer_of
 from tests.web.fakes_front import QUICK, body_of, get, header_of, heard, house, request, status_of, talk
 
@@ -284,6 +286,8 @@ async def a_caller_that_hangs_up_in_a_stream_cancels_it() -> None:
         await heard(reader, pause=0.05)
         writer.close()
         await asyncio.wait_for(ended.wait(), 1)
+        await asyncio.sleep(0.05)
+        assert there.log == []  # nobody is left to be told anything
 
 
 @scenario
@@ -387,7 +391,25 @@ async def draining_cancels_what_does_not_end_in_time_and_lets_it_write_its_recor
         await there.front.drain(0.2)
         assert time.monotonic() - started < 2
         assert waiting.cleaned
-        assert await asking == b""
+        answer = await asking
+        assert status_of(answer) == 503
+        assert body_of(answer)["door"] == "stopping"
+        assert header_of(answer, "connection") == "close"
+
+
+@scenario
+async def draining_tells_a_caller_that_is_still_sending_its_body() -> None:
+    async with house() as there:
+        reader, writer = await asyncio.open_connection(there.host, there.port)
+        writer.write(request(body=b"x" * 100)[:-50])
+        await asyncio.sleep(0.05)
+        draining = asyncio.create_task(there.front.drain(0.1))
+        answer = await heard(reader)
+        writer.close()
+        await asyncio.wait_for(draining, 3 + LINGER_S)
+        assert status_of(answer) == 503
+        assert body_of(answer)["door"] == "stopping"
+        assert there.bodies == []
 
 
 @pytest.mark.parametrize("run", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
@@ -397,6 +419,27 @@ def test_that(play: Scenario, run: Callable[[Coroutine[Any, Any, None]], None]) 
 
 
 # -- the parts
+
+
+@pytest.mark.slow
+async def test_draining_ends_even_when_a_handler_will_not() -> None:
+    """One that swallows its cancellation, over and over: its connection is closed under it."""
+    held = asyncio.Event()
+
+    async def stubborn(_request: BaseRequest, _request_id: str) -> StreamResponse:
+        held.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(30)
+        await asyncio.sleep(30)
+        return web.Response()
+
+    async with house(get("/stubborn", stubborn)) as there:
+        asking = asyncio.create_task(talk(there, b"GET /stubborn HTTP/1.1\r\nHost: a\r\n\r\n"))
+        await held.wait()
+        started = time.monotonic()
+        await there.front.drain(0.05)
+        assert time.monotonic() - started < 2 * CUT_S + 1
+        assert await asking == b""
 
 
 async def test_small_writes_are_not_held_back_by_the_kernel() -> None:

@@ -11,32 +11,29 @@ from pathlib import Path
 import aiohttp
 from aiohttp import http_parser
 
-from proxy.edges.configuration import places
+from proxy.edges.configuration import identity_checks, places
 from proxy.edges.configuration.nodes import NOWHERE, Problem
 from proxy.settings import (
     Feedback,
     HardRules,
     Identity,
-    Jwt,
     Listen,
     Redaction,
     Settings,
     SoftRules,
     Upstream,
+    UpstreamTls,
 )
-
-ALGORITHMS = frozenset(
-    ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-)
-"""Signatures with a public key only. With `none` or HS* a published key would be the key to forge with."""
+from proxy.wire.registers import WIRES
 
 AIOHTTP_FLOOR = (3, 14, 4)
 """Below it concatenated compressed members are mis-read (CVE-2026-128131)."""
 
 MAX_UPSTREAMS = 64
-"""Each holds a client session with its own pool."""
+"""Servers, with all replicas. Each holds a pool of its own and is asked for its health every few seconds."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}){1,8}")
 _MODEL = re.compile(r"[!-~](?:[ -~]{0,254}[!-~])?")
 
 
@@ -44,7 +41,8 @@ def check(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
     """Everything that one value alone does not tell."""
     yield from listen(settings.listen, settings.identity)
     yield from upstreams(settings.upstreams)
-    yield from identity(settings.identity)
+    yield from identity_checks.tls(settings.listen)
+    yield from identity_checks.identity(settings.identity, settings.listen)
     yield from hard_rules(settings.hard_rules)
     yield from redaction(settings.redaction)
     yield from soft_rules(settings.soft_rules)
@@ -71,25 +69,30 @@ def listen(group: Listen, who: Identity) -> Iterator[Problem]:
 
 
 def upstreams(group: tuple[Upstream, ...]) -> Iterator[Problem]:
-    if len(group) > MAX_UPSTREAMS:
+    if sum(1 + len(upstream.replicas) for upstream in group) > MAX_UPSTREAMS:
         yield _problem("upstreams", f"at most {MAX_UPSTREAMS} are taken")
     names: set[str] = set()
-    models: set[str] = set()
     for index, upstream in enumerate(group):
         where = f"upstreams.{index}"
         yield from _upstream(upstream, where)
         if upstream.name in names:
             yield _problem(f"{where}.name", "another upstream has this name")
-        for model in sorted(models & upstream.models.keys()):
-            yield _problem(f"{where}.models.{model}", "another upstream serves this model")
         names.add(upstream.name)
-        models |= upstream.models.keys()
 
 
 def _upstream(upstream: Upstream, where: str) -> Iterator[Problem]:
     if not _NAME.fullmatch(upstream.name):
         yield _problem(f"{where}.name", "must be letters, digits, `.`, `_` and `-`, at most 64 of them")
     yield from _told(f"{where}.url", places.server_problem(upstream.url))
+    for index, url in enumerate(upstream.replicas):
+        again = url in (upstream.url, *upstream.replicas[:index])
+        words = "stands here twice" if again else places.server_problem(url)
+        yield from _told(f"{where}.replicas.{index}", words)
+    if not WIRES.keys() >= set(upstream.speaks) or not upstream.speaks:
+        yield _problem(f"{where}.speaks", f"must be one or more of {', '.join(sorted(WIRES))}")
+    if upstream.health and not _PATH.fullmatch(upstream.health):
+        yield _problem(f"{where}.health", "must be a plain path such as /health")
+    yield from _upstream_tls(upstream, f"{where}.tls")
     for model, served in upstream.models.items():
         if not (_MODEL.fullmatch(model) and _MODEL.fullmatch(served)):
             yield _problem(
@@ -102,36 +105,22 @@ def _upstream(upstream: Upstream, where: str) -> Iterator[Problem]:
         yield from _needs("tokenizers", "tokenizers", f"{where}.tokenizer")
 
 
-def identity(group: Identity) -> Iterator[Problem]:
-    if group.keys_file:  # holds hashes of keys that cannot be guessed: not a secret
-        yield from _told("identity.keys_file", places.file_problem(group.keys_file, secret=False))
-    if group.anonymous_beyond_loopback and not group.anonymous:
-        yield _problem("identity.anonymous_beyond_loopback", "means nothing without identity.anonymous")
-    if group.jwt:
-        yield from _jwt(group.jwt)
-
-
-def _jwt(group: Jwt) -> Iterator[Problem]:
-    if (group.jwks_file is None) == (group.jwks_url is None):
-        yield _problem("identity.jwt.jwks_file", "exactly one of jwks_file and jwks_url is needed")
-    if group.jwks_file:
-        yield from _told("identity.jwt.jwks_file", places.file_problem(group.jwks_file, secret=False))
-    if group.jwks_url:
-        yield from _told("identity.jwt.jwks_url", _jwks_url_problem(group.jwks_url))
-    if not group.algorithms or not ALGORITHMS.issuperset(group.algorithms):
-        known = ", ".join(sorted(ALGORITHMS))
-        yield _problem("identity.jwt.algorithms", f"must be one or more of {known}")
-    for key in ("issuer", "audience", "groups_claim", "clearances_claim", "tenant_claim"):
-        if not getattr(group, key):
-            yield _problem(f"identity.jwt.{key}", "must not be empty")
-
-
-def _jwks_url_problem(url: str) -> str | None:
-    words = places.url_problem(url, query=True)
-    parts = places.split_url(url)
-    if words or parts is None or parts.scheme == "https" or places.is_loopback(parts.hostname or ""):
-        return words
-    return "must be https: who can change the keys on the way can be anybody"
+def _upstream_tls(upstream: Upstream, where: str) -> Iterator[Problem]:
+    tls = upstream.tls
+    if tls == UpstreamTls():
+        return
+    if not any(url.startswith("https:") for url in (upstream.url, *upstream.replicas)):
+        yield _problem(where, "means nothing without an https URL")
+    if tls.cert_key_file and not tls.cert_file:
+        yield _problem(f"{where}.cert_key_file", "means nothing without cert_file")
+    for key, secret in (
+        ("ca_file", False),
+        ("cert_file", tls.cert_key_file is None),
+        ("cert_key_file", True),
+    ):
+        file: Path | None = getattr(tls, key)
+        if file:
+            yield from _told(f"{where}.{key}", places.file_problem(file, secret=secret))
 
 
 def hard_rules(group: HardRules) -> Iterator[Problem]:

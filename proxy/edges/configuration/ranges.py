@@ -5,6 +5,7 @@ negative that slipped in would turn a bound off, and a bound that is off is not 
 """
 
 import dataclasses
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ class Range:
 
 WHOLE = Range(1, 2**40)  # a terabyte, the largest that any of them counts
 TIME = Range(0.001, DAY_S)
+
+_INDEX = re.compile(r"\.[0-9]+(?=\.)")  # items of a list have one range
 
 RANGES = {
     "listen.workers": Range(1, 256),  # processes: more than a machine's cores only cost
@@ -57,7 +60,7 @@ def outside(group: Any, where: str = "") -> Iterator[Problem]:
 
 
 def range_of(path: str, *, whole: bool) -> Range:
-    return RANGES.get(path, WHOLE if whole else TIME)
+    return RANGES.get(_INDEX.sub("", path), WHOLE if whole else TIME)
 
 
 def _checked(value: Any, path: str) -> Iterator[Problem]:

@@ -87,6 +87,8 @@ class Reader:
     def _tuple(self, kind: Any, node: Node, where: str) -> Any:
         if isinstance(node, Leaf) and node.null:
             return ()
+        if isinstance(node, Branch) and dataclasses.is_dataclass(kind):  # one group needs no dash
+            node = Items((node,), node.line)
         if not isinstance(node, Items):
             return self._wrong(node, where, "must be a list")
         read = [self.read(kind, item, _join(where, str(index))) for index, item in enumerate(node.items)]

@@ -1,17 +1,25 @@
-"""Who asks, from the Authorization header and nothing else: API keys, JWT, or anonymous if configured.
+"""Who asks: from API keys, tokens, client certificates and what trusted peers tell; anonymous if configured.
 
-Every refusal is the same refusal. What a caller sends in any other header or in the body identifies nobody.
+Every credential that was sent has to be good, all of them have to agree, and every refusal is the same one.
+What a caller sends in any other header or in the body identifies nobody.
 """
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from proxy.edges.identity.certificates import Ambiguous, Certificates
+from proxy.edges.identity.claims import ClaimsRefused, check_claims, decoded, read_claims
 from proxy.edges.identity.keys import PREFIX, ApiKeys
-from proxy.edges.identity.remote import RemoteKeys
-from proxy.edges.identity.tokens import FileKeys, JwtIdentity
+from proxy.edges.identity.peers import TrustedPeers
+from proxy.edges.identity.proof import Proof, together
+from proxy.edges.identity.tokens import MAX_TOKEN, Issuers
+from proxy.edges.identity.xfcc import XfccMalformed, last_element
+from proxy.edges.kept import Kept
 from proxy.engines import Clock
-from proxy.errors import ConfigInvalid, Unauthenticated
-from proxy.exchange import Identity, Subject
-from proxy.settings import Identity as Settings
+from proxy.errors import Unauthenticated
+from proxy.exchange import CertificateNames, Credentials, Identity, Subject
+from proxy.settings import Agent, Jwt
 
 ANONYMOUS = Identity(Subject("anonymous"), "anonymous", "anonymous")
 """In no group: policies grant it nothing unless they name it."""
@@ -20,76 +28,121 @@ REFUSAL = "A valid API key or token is needed."
 
 # RFC 6750 §2.1; the scheme's name is case-insensitive (RFC 9110 §11.1).
 _BEARER = re.compile(r"(?i:bearer) +(?P<token>[A-Za-z0-9._~+/-]+=*)")
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _DOTS_OF_A_JWT = 2
 
 
-class Identities:
-    """Implements `engines.IdentityProvider`. With keys from a URL, `run` must be running."""
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The ways in that are configured. `peer_issuers`: whose claims a trusted peer may bring, by name."""
 
-    def __init__(
-        self,
-        *,
-        keys: ApiKeys | None = None,
-        tokens: JwtIdentity | None = None,
-        remote: RemoteKeys | None = None,
-        anonymous: bool = False,
-    ) -> None:
-        self._keys = keys
-        self._tokens = tokens
-        self._remote = remote
-        self._anonymous = anonymous
+    keys: Kept[ApiKeys] | None = None
+    tokens: Issuers | None = None
+    certificates: Certificates = field(default_factory=lambda: Certificates(()))
+    peers: TrustedPeers = field(default_factory=lambda: TrustedPeers(()))
+    peer_issuers: Mapping[str, Jwt] = field(default_factory=dict)
+    agents: Mapping[str, Agent] = field(default_factory=dict)
+    anonymous: bool = False
+
+
+class Identities:
+    """Implements `engines.IdentityProvider`."""
+
+    def __init__(self, ways: Ways, clock: Clock) -> None:
+        self._ways = ways
+        self._clock = clock
 
     def __repr__(self) -> str:
-        return f"<Identities: {self._keys}, {self._tokens}, anonymous={self._anonymous}>"
+        return f"<Identities: {self._ways}>"
 
-    @classmethod
-    def read(cls, settings: Settings, clock: Clock) -> "Identities":
-        """From the files that the settings name. Raises ConfigInvalid with the problems of all of them."""
-        problems: list[str] = []
-        keys: ApiKeys | None = None
-        tokens: JwtIdentity | None = None
-        remote: RemoteKeys | None = None
-        if settings.keys_file:
-            try:
-                keys = ApiKeys.read(settings.keys_file, clock)
-            except ConfigInvalid as error:
-                problems += error.problems
-        if settings.jwt and settings.jwt.jwks_url:
-            remote = RemoteKeys(settings.jwt, clock)
-            tokens = JwtIdentity(settings.jwt, remote, clock)
-        elif settings.jwt and settings.jwt.jwks_file:
-            try:
-                tokens = JwtIdentity(settings.jwt, FileKeys.read(settings.jwt.jwks_file, settings.jwt), clock)
-            except ConfigInvalid as error:
-                problems += error.problems
-        if problems:
-            raise ConfigInvalid(problems)
-        return cls(keys=keys, tokens=tokens, remote=remote, anonymous=settings.anonymous)
-
-    async def identify(self, authorization: str | None) -> Identity:
-        found = await self._identify(authorization)
+    async def identify(self, credentials: Credentials) -> Identity:
+        found = await self._identify(credentials)
         if found is None:
             raise Unauthenticated(REFUSAL)
-        return found
+        rights = self._ways.agents.get(found.actor)
+        if rights is None:
+            return found
+        return replace(found, actor_groups=rights.groups, actor_clearances=rights.clearances)
 
-    async def run(self) -> None:
-        """Keeps the signing keys fresh until cancelled. Ends at once where nothing needs it."""
-        if self._remote:
-            await self._remote.run()
+    async def _identify(self, sent: Credentials) -> Identity | None:
+        """The bearer's credential tells most, then a peer's word about one, then a certificate."""
+        trusted = self._ways.peers.holds(sent)
+        proofs = [
+            await self._bearer(sent),
+            self._peer_claims(sent) if trusted else None,
+            self._certificate(sent, trusted=trusted),
+        ]
+        given = [proof for proof in proofs if proof]
+        person = await self._person(sent.subject_tokens)
+        if not given and person is None and self._ways.anonymous:
+            return ANONYMOUS
+        return together(given, person)
 
-    def problem(self) -> str | None:
-        """What keeps tokens from being checked, for the readiness of the proxy; None when nothing does."""
-        return self._remote.problem() if self._remote else None
-
-    async def _identify(self, authorization: str | None) -> Identity | None:
-        if self._anonymous and (authorization is None or not (self._keys or self._tokens)):
-            return ANONYMOUS  # an SDK always sends some key; where nothing can check it, it says nothing
-        found = _BEARER.fullmatch(authorization or "")
+    async def _bearer(self, sent: Credentials) -> Proof | None:
+        values = sent.authorization + tuple(f"Bearer {key}" for key in sent.api_keys)
+        if not _given(values) or not (self._ways.keys or self._ways.tokens):
+            return None  # an SDK always sends some key; where nothing can check it, it says nothing
+        found = _BEARER.fullmatch(values[0])
         if found is None:
-            return None
+            raise Unauthenticated(REFUSAL)
         token = found["token"]
         if token.startswith(PREFIX):
-            return self._keys.identify(token) if self._keys else None
-        if self._tokens and token.count(".") == _DOTS_OF_A_JWT:
-            return await self._tokens.identify(token)
-        return None
+            return _good(self._ways.keys.current.identify(token) if self._ways.keys else None)
+        return await self._token(token)
+
+    async def _person(self, values: Sequence[str]) -> Proof | None:
+        """A token and nothing else: a key in this place would be somebody's account and not their consent."""
+        if not _given(values):
+            return None
+        if not _TOKEN.fullmatch(values[0]):
+            raise Unauthenticated(REFUSAL)
+        return await self._token(values[0])
+
+    async def _token(self, token: str) -> Proof:
+        if self._ways.tokens and token.count(".") == _DOTS_OF_A_JWT:
+            return _good(await self._ways.tokens.identify(token))
+        raise Unauthenticated(REFUSAL)
+
+    def _peer_claims(self, sent: Credentials) -> Proof | None:
+        """What the peer found in a token that it has verified; we hold it to everything but the signature."""
+        values = sent.forwarded_claims
+        if not self._ways.peer_issuers or not _given(values):
+            return None
+        try:
+            claims = read_claims(decoded(values[0][:MAX_TOKEN]))
+            issuer = claims.get("iss")
+            settings = self._ways.peer_issuers.get(issuer) if isinstance(issuer, str) else None
+            if settings is None:
+                raise ClaimsRefused
+            return check_claims(claims, settings, self._clock.now(), "forwarded_claims").proof
+        except ClaimsRefused:
+            raise Unauthenticated(REFUSAL) from None
+
+    def _certificate(self, sent: Credentials, *, trusted: bool) -> Proof | None:
+        """A trusted peer's own certificate is the peer's, and not its caller's."""
+        if not self._ways.certificates:
+            return None
+        try:
+            if trusted:
+                return self._ways.certificates.find(_forwarded(sent), "forwarded_certificate")
+            return self._ways.certificates.find(sent.certificate or CertificateNames(), "client_certificate")
+        except (Ambiguous, XfccMalformed):
+            raise Unauthenticated(REFUSAL) from None
+
+
+def _forwarded(sent: Credentials) -> CertificateNames:
+    values = sent.forwarded_certificates
+    return last_element(values[0]) if _given(values) else CertificateNames()
+
+
+def _given(values: Sequence[str]) -> bool:
+    """Whether there is one. Of two, nobody knows which one the caller means, or whose the other is."""
+    if len(values) > 1:
+        raise Unauthenticated(REFUSAL)
+    return bool(values)
+
+
+def _good(proof: Proof | None) -> Proof:
+    if proof is None:
+        raise Unauthenticated(REFUSAL)
+    return proof

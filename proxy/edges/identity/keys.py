@@ -20,6 +20,7 @@ import yaml
 
 from proxy.edges.configuration.file import read_document
 from proxy.edges.configuration.nodes import NOWHERE, Problem
+from proxy.edges.identity.proof import Proof
 from proxy.engines import Clock
 from proxy.errors import ConfigInvalid
 from proxy.exchange import Identity, Subject
@@ -47,6 +48,7 @@ class KeyEntry:
     subject: Subject
     actor: str
     expires: str | None = None
+    may_act: bool = False  # for the subject of a token that comes along
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class KeysDocument:
 
 @dataclass(frozen=True, slots=True)
 class _Key:
-    identity: Identity
+    proof: Proof
     expires: float
 
 
@@ -77,11 +79,11 @@ class ApiKeys:
         """Raises ConfigInvalid with every problem of the file."""
         return cls(read_entries(path), clock)
 
-    def identify(self, key: str) -> Identity | None:
+    def identify(self, key: str) -> Proof | None:
         found = self._keys.get(_digest(key))
         if found is None or self._clock.now() >= found.expires:
             return None
-        return found.identity
+        return found.proof
 
 
 def new_key() -> str:
@@ -134,9 +136,11 @@ def written(entry: KeyEntry, indent: str = "") -> str:
     for name, listed in (("groups", subject.groups), ("clearances", subject.clearances)):
         if listed:
             told[name] = list(listed)
-    document = {"id": entry.id, "sha256": entry.sha256, "actor": entry.actor, "subject": told}
+    document: dict[str, Any] = {"id": entry.id, "sha256": entry.sha256, "actor": entry.actor, "subject": told}
     if entry.expires:
         document["expires"] = entry.expires
+    if entry.may_act:
+        document["may_act"] = True
     return textwrap.indent(yaml.safe_dump([document], sort_keys=False, allow_unicode=True, width=200), indent)
 
 
@@ -178,7 +182,7 @@ def _entry_problems(entry: KeyEntry) -> Iterator[tuple[str, str]]:
 
 def _key(entry: KeyEntry) -> _Key:
     expires = _NEVER if entry.expires is None else _moment(entry.expires)
-    return _Key(Identity(entry.subject, entry.actor, "api_key"), expires)
+    return _Key(Proof(Identity(entry.subject, entry.actor, "api_key"), entry.may_act), expires)
 
 
 def _moment(text: str) -> float:

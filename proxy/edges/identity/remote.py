@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 import aiohttp
+import orjson
+import yarl
 
 from proxy.edges.identity.jwks import MAX_BYTES, KeySet, KeysUnreadable, read_key_set
 from proxy.engines import Clock
@@ -25,14 +27,18 @@ ASK_AGAIN_S = 10.0
 KEEP_S = 3600.0
 """How long keys are used after the last good fetch: longer than a provider's restart, well under a day."""
 
+DISCOVERY = "/.well-known/openid-configuration"
+"""OpenID Connect Discovery 1.0 §4: appended to the issuer, without a slash at its end."""
+
 
 class RemoteKeys:
     """`run` must be running: without it there are never any keys."""
 
     def __init__(self, settings: Jwt, clock: Clock) -> None:
-        if settings.jwks_url is None:
+        if settings.jwks_url is None and not settings.discovery:
             raise ValueError("jwks_url")
         self._url = settings.jwks_url
+        self._issuer = settings.issuer
         self._algorithms: Sequence[str] = settings.algorithms
         self._refresh_s = settings.refresh_s
         self._keep_s = max(KEEP_S, 4 * settings.refresh_s)  # never let go between two ordinary fetches
@@ -54,9 +60,10 @@ class RemoteKeys:
         return self._keys
 
     def problem(self) -> str | None:
+        setting = "identity.jwt.jwks_url" if self._url else "identity.jwt.discovery"
         if self._keys is None:
-            return "no signing keys were read from identity.jwt.jwks_url yet"
-        return "identity.jwt.jwks_url gives no keys now; older ones are in use" if self._failed else None
+            return f"no signing keys were read from {setting} yet"
+        return f"{setting} gives no keys now; older ones are in use" if self._failed else None
 
     async def renewed(self) -> KeySet:
         """The keys after a fresh fetch, for a token whose key is not there: it may have been rotated in.
@@ -81,7 +88,8 @@ class RemoteKeys:
     async def _attempt(self, session: aiohttp.ClientSession) -> None:
         self._fetching, self._asked_at = True, self._clock.monotonic()
         try:
-            keys = read_key_set(await _fetched(session, self._url), self._algorithms)
+            url = self._url or await _discovered(session, self._issuer)
+            keys = read_key_set(await _fetched(session, url), self._algorithms)
             self._good_at, self._failed = self._clock.monotonic(), False
             if self._keys is None or self._keys.prints != keys.prints:
                 self._keys = keys
@@ -110,6 +118,35 @@ def _session() -> aiohttp.ClientSession:
         auto_decompress=False,
         trust_env=False,
     )
+
+
+async def _discovered(session: aiohttp.ClientSession, issuer: str) -> str:
+    """Where the issuer says that its keys are. No other place than its own is gone to: a host that the
+    configuration does not name is for an operator to name, as jwks_url.
+
+    "The issuer value returned MUST be identical to the Issuer URL that was directly used to retrieve the
+    configuration information" (§4.3).
+    """
+    content = await _fetched(session, issuer.rstrip("/") + DISCOVERY)
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        raise KeysUnreadable("the issuer's configuration is not JSON") from None
+    url = found.get("jwks_uri") if isinstance(found, dict) else None
+    if not isinstance(url, str) or found.get("issuer") != issuer:
+        raise KeysUnreadable("the issuer's configuration is another one's, or names no keys")
+    if _origin(url) != _origin(issuer):
+        raise KeysUnreadable("the issuer's keys are on another host: set jwks_url")
+    return url
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Raises KeysUnreadable."""
+    try:
+        parts = yarl.URL(url)
+    except ValueError:
+        raise KeysUnreadable("the issuer's configuration names no URL") from None
+    return parts.scheme, parts.host, parts.port
 
 
 async def _fetched(session: aiohttp.ClientSession, url: str) -> bytes:

@@ -1,40 +1,35 @@
-"""Bearer tokens of an identity provider (RFC 7519, RFC 8725) → who asks, and which application asks for them.
+"""Bearer tokens of one identity provider (RFC 7519, RFC 8725) → who asks.
 
-PyJWT checks the signature; the claims are checked here, with our clock and without conversions: a group list
-that is a string, or an `exp` that is text, is a broken token and not a guess.
+PyJWT checks the signature and nothing else; which key and algorithm may be meant is said by us, and what the
+claims say is `claims`.
 """
 
 import hashlib
-import math
-import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import jwt
 
+from proxy.edges.identity.claims import Claimed, ClaimsRefused, check_claims, decoded, read_claims
 from proxy.edges.identity.jwks import KeySet, KeysUnreadable, SigningKey, read_key_set
+from proxy.edges.identity.proof import Proof
+from proxy.edges.kept import Kept
 from proxy.engines import Clock
 from proxy.errors import ConfigInvalid
-from proxy.exchange import Identity, Subject
 from proxy.settings import Jwt
 
 MAX_TOKEN = 16_384
 """Characters; a header line of the largest allowed size could not carry more than four times as many."""
 
-MAX_NAMES = 512
-"""Groups of one subject. Entra stops at 200 in a JWT; each is compared with the grants at every decision."""
-
 CACHED = 4096
 """Verified tokens, about 1 kB each. One for each connection that may be open by default."""
 
-UNKNOWN_ACTOR = "unknown"
-
 _TYPES = frozenset(("jwt", "at+jwt", "application/at+jwt"))
-_NAME = re.compile(r"[^\x00-\x1f\x7f-\x9f]{1,256}")
+_PARTS = 3
 
 
 class KeySource(Protocol):
@@ -46,36 +41,31 @@ class KeySource(Protocol):
 
 
 class FileKeys:
-    """Signing keys from a file. It is read once."""
+    """Signing keys from a file that is read again when it changes."""
 
-    def __init__(self, keys: KeySet) -> None:
-        self._keys = keys
-
-    @classmethod
-    def read(cls, path: Path, settings: Jwt) -> "FileKeys":
-        """Raises ConfigInvalid."""
-        try:
-            return cls(read_key_set(path.read_bytes(), settings.algorithms))
-        except OSError as error:
-            raise ConfigInvalid([f"{path}: {error.strerror or 'cannot be read'}"]) from None
-        except KeysUnreadable as error:
-            raise ConfigInvalid([f"{path}: {error}"]) from None
+    def __init__(self, kept: Kept[KeySet]) -> None:
+        self._kept = kept
 
     def current(self) -> KeySet:
-        return self._keys
+        return self._kept.current
 
     async def renewed(self) -> KeySet:
-        return self._keys
+        return self._kept.current
 
 
-class _Refused(Exception):
-    """The token is not good. Why is nobody's business but ours, and not even we keep it."""
+def read_key_file(path: Path, algorithms: Sequence[str]) -> KeySet:
+    """Raises ConfigInvalid."""
+    try:
+        return read_key_set(path.read_bytes(), algorithms)
+    except OSError as error:
+        raise ConfigInvalid([f"{path}: {error.strerror or 'cannot be read'}"]) from None
+    except KeysUnreadable as error:
+        raise ConfigInvalid([f"{path}: {error}"]) from None
 
 
 @dataclass(frozen=True, slots=True)
 class _Verified:
-    identity: Identity
-    until: float
+    claimed: Claimed
     keys: KeySet
 
 
@@ -92,7 +82,11 @@ class JwtIdentity:
     def __repr__(self) -> str:
         return f"<JwtIdentity: {len(self._verified)} remembered>"
 
-    async def identify(self, token: str) -> Identity | None:
+    @property
+    def issuer(self) -> str:
+        return self._settings.issuer
+
+    async def identify(self, token: str) -> Proof | None:
         """None for a token that is not good. Raises EngineUnavailable while there are no signing keys."""
         keys = self._keys.current()
         if len(token) > MAX_TOKEN or not token.isascii():
@@ -100,16 +94,16 @@ class JwtIdentity:
         # Keyed, so that nobody can look for a place in the table; the token itself is not kept.
         place = hashlib.blake2b(token.encode(), key=self._seal, digest_size=32).digest()
         known = self._verified.get(place)
-        if known and known.keys is keys and self._clock.now() < known.until:
+        if known and known.keys is keys and self._clock.now() < known.claimed.until:
             self._verified.move_to_end(place)
-            return known.identity
+            return known.claimed.proof
         try:
             verified = await self._verify(token, keys)
-        except _Refused:
+        except ClaimsRefused:
             self._verified.pop(place, None)
             return None
         self._remember(place, verified)
-        return verified.identity
+        return verified.claimed.proof
 
     async def _verify(self, token: str, keys: KeySet) -> _Verified:
         key_id, algorithm = self._header(token)
@@ -118,62 +112,23 @@ class JwtIdentity:
             keys = await self._keys.renewed()
             key = keys.find(key_id, algorithm)
         if key is None:
-            raise _Refused
-        claims = self._claims(token, key, algorithm)
-        until = self._until(claims)
-        return _Verified(self._identity(claims), until, keys)
+            raise ClaimsRefused
+        claims = read_claims(_signed(token, key, algorithm))
+        return _Verified(check_claims(claims, self._settings, self._clock.now(), "jwt"), keys)
 
     def _header(self, token: str) -> tuple[str | None, str]:
         """`alg` chooses among the configured algorithms; the key then has to be one for it."""
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError, RecursionError):
-            raise _Refused from None
+            raise ClaimsRefused from None
         kind = header.get("typ", "JWT")
         if not isinstance(kind, str) or kind.lower() not in _TYPES or "crit" in header:
-            raise _Refused
+            raise ClaimsRefused
         algorithm = header.get("alg")
         if algorithm not in self._settings.algorithms:
-            raise _Refused
+            raise ClaimsRefused
         return header.get("kid"), str(algorithm)
-
-    def _claims(self, token: str, key: SigningKey, algorithm: str) -> dict[str, Any]:
-        try:
-            return jwt.decode(
-                token,
-                key.material,
-                algorithms=[algorithm],
-                issuer=self._settings.issuer,
-                audience=self._settings.audience,
-                options={
-                    "require": ["iss", "aud", "exp", "sub"],
-                    "verify_exp": False,  # by our clock, in `_until`
-                    "verify_nbf": False,
-                    "verify_iat": False,
-                },
-            )
-        except (jwt.PyJWTError, ValueError, RecursionError):
-            raise _Refused from None
-
-    def _until(self, claims: Mapping[str, Any]) -> float:
-        """When the token stops being good: `exp` is the time "on or after which the JWT MUST NOT be accepted
-        for processing" (RFC 7519 §4.1.4)."""
-        leeway = self._settings.leeway_s
-        until = _moment(claims, "exp") + leeway
-        begins = max(_moment(claims, name) for name in ("nbf", "iat") if name in claims or name == "nbf")
-        if not begins - leeway <= self._clock.now() < until:
-            raise _Refused
-        return until
-
-    def _identity(self, claims: Mapping[str, Any]) -> Identity:
-        settings = self._settings
-        subject = Subject(
-            id=_name(claims["sub"]),
-            tenant=_name(claims.get(settings.tenant_claim, "default")),
-            groups=_names(claims.get(settings.groups_claim, [])),
-            clearances=_names(claims.get(settings.clearances_claim, [])),
-        )
-        return Identity(subject, _actor(claims), "jwt")
 
     def _remember(self, place: bytes, verified: _Verified) -> None:
         self._verified[place] = verified
@@ -181,31 +136,39 @@ class JwtIdentity:
             self._verified.popitem(last=False)
 
 
-def _actor(claims: Mapping[str, Any]) -> str:
-    """RFC 8693 §4.1: "The outermost "act" claim represents the current actor"; those in it are history."""
-    if "act" in claims:
-        acting = claims["act"]
-        return _name(acting.get("sub") if isinstance(acting, dict) else None)
-    for claim in ("azp", "client_id"):
-        if claim in claims:
-            return _name(claims[claim])
-    return UNKNOWN_ACTOR
+class Issuers:
+    """A token goes to the one issuer that it names, whose keys, audience and claims it is then held to."""
+
+    def __init__(self, issuers: Sequence[JwtIdentity]) -> None:
+        self._issuers = {one.issuer: one for one in issuers}
+
+    def __repr__(self) -> str:
+        return f"<Issuers: {list(self._issuers.values())}>"
+
+    async def identify(self, token: str) -> Proof | None:
+        """As `JwtIdentity.identify`."""
+        if len(self._issuers) == 1:  # which checks the name of the issuer, too
+            return await next(iter(self._issuers.values())).identify(token)
+        chosen = self._issuers.get(_named_issuer(token))
+        return await chosen.identify(token) if chosen else None
 
 
-def _moment(claims: Mapping[str, Any], name: str) -> float:
-    seconds = claims.get(name, 0)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
-        raise _Refused
-    return float(seconds)
+def _named_issuer(token: str) -> str:
+    """Not believed: only where to ask. Empty when the token has none."""
+    parts = token.split(".")
+    if len(parts) != _PARTS or len(token) > MAX_TOKEN:
+        return ""
+    try:
+        named = read_claims(decoded(parts[1])).get("iss")
+    except ClaimsRefused:
+        return ""
+    return named if isinstance(named, str) else ""
 
 
-def _names(listed: Any) -> tuple[str, ...]:
-    if not isinstance(listed, list) or len(listed) > MAX_NAMES:
-        raise _Refused
-    return tuple(_name(name) for name in listed)
-
-
-def _name(name: Any) -> str:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise _Refused
-    return name
+def _signed(token: str, key: SigningKey, algorithm: str) -> bytes:
+    """What was signed."""
+    try:
+        whole = jwt.PyJWS().decode_complete(token, key.material, algorithms=[algorithm])
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise ClaimsRefused from None
+    return bytes(whole["payload"])

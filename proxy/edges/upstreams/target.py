@@ -1,52 +1,48 @@
-"""Where an upstream is and what opens it, from the settings alone: never from anything a caller sent."""
+"""Where a server is, from the settings alone: never from anything a caller sent."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from yarl import URL
-
 from proxy.errors import ConfigInvalid
-from proxy.settings import Upstream
 
 _PREFIX: Final = re.compile(
     r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*"
 )  # no dots alone, no escapes, no empty parts
-_HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?|[0-9A-Fa-f:.]+")
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,4096}")
+_NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_])?")
+_ADDRESS: Final = re.compile(r"[0-9A-Fa-f:.]+")
+_LONGEST_LABEL: Final = 63  # RFC 1035, section 2.3.4; the resolver raises something else for more
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where one upstream is. `socket`: its Unix socket, if it listens on one."""
+    """`authority`: as it stands in the Host field. `prefix`: before every path. `socket`: its Unix socket."""
 
-    base: str
+    host: str
+    port: int
+    authority: str
+    prefix: str = ""
+    tls: bool = False
     socket: str | None = None
-    key: str | None = field(default=None, repr=False)
 
-    def url(self, path: str) -> URL:
-        """Of a route from our own tables, written as it is."""
-        return URL(f"{self.base}{path}", encoded=True)
-
-
-def target_of(upstream: Upstream) -> Target:
-    """From `http(s)://host[:port][/prefix][/v1]` or `unix:/path`, and the key file. Raises ConfigInvalid."""
-    key = _read_key(upstream)
-    if upstream.url.startswith("unix:/"):
-        base, socket = "http://localhost", upstream.url.removeprefix("unix:")
-    else:
-        base, socket = _base(upstream), None
-    return Target(base, socket, key)
+    @property
+    def place(self) -> str:
+        """For people."""
+        return self.socket or self.authority
 
 
-def _base(upstream: Upstream) -> str:
+def target_of(url: str, upstream: str) -> Target:
+    """From `http(s)://host[:port][/prefix][/v1]` or `unix:/path`. Raises ConfigInvalid."""
+    if url.startswith("unix:/"):
+        return Target("localhost", 0, "localhost", socket=url.removeprefix("unix:"))
     try:
-        parts = urlsplit(upstream.url)
+        parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
         raise _invalid(upstream, "url: is not a URL") from None
-    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host):
+    if parts.scheme not in _PORTS or not _is_host(host) or port == 0:
         raise _invalid(upstream, "url: must be http://host:port, https://host:port or unix:/path")
     if parts.username is not None or parts.query or parts.fragment or parts.password is not None:
         raise _invalid(upstream, "url: takes no user, query or fragment; a key belongs into key_file")
@@ -54,20 +50,21 @@ def _base(upstream: Upstream) -> str:
     if not _PREFIX.fullmatch(prefix):
         raise _invalid(upstream, "url: the path must be plain")
     authority = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{authority}{'' if port is None else f':{port}'}{prefix}"
+    return Target(
+        host,
+        port or _PORTS[parts.scheme],
+        authority if port is None else f"{authority}:{port}",
+        prefix,
+        tls=parts.scheme == "https",
+    )
 
 
-def _read_key(upstream: Upstream) -> str | None:
-    if upstream.key_file is None:
-        return None
-    try:
-        key = upstream.key_file.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        raise _invalid(upstream, "key_file: cannot be read") from None
-    if not _KEY.fullmatch(key):
-        raise _invalid(upstream, "key_file: must hold one key of printable ASCII without spaces")
-    return key
+def _is_host(host: str) -> bool:
+    if _ADDRESS.fullmatch(host) and ":" in host:
+        return True
+    labels = host.split(".")
+    return bool(_NAME.fullmatch(host)) and all(len(label) <= _LONGEST_LABEL for label in labels)
 
 
-def _invalid(upstream: Upstream, problem: str) -> ConfigInvalid:
-    return ConfigInvalid([f"upstreams: {upstream.name}: {problem}"])
+def _invalid(upstream: str, problem: str) -> ConfigInvalid:
+    return ConfigInvalid([f"upstreams: {upstream}: {problem}"])

@@ -1,45 +1,39 @@
-"""The upstreams: which one serves a model, and its answers as events, bounded and never trusted with a word.
+"""The upstreams: which serve a model, and their answers as events, bounded and never trusted with a word.
 
-Names are looked up byte-exact in our own tables; a caller can choose among them and nothing else. How bytes
-travel is `channel.py`, what they mean is the wire's reader (`proxy.wire.registers`).
+Who may be asked is `table.py`, in what order `balance.py`, how bytes travel `server.py` and below; what they
+mean is the wire's reader (`proxy.wire.registers`).
 """
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Final
 
-import orjson
-
-from proxy.edges.upstreams.channel import Channel, Reply
+from proxy.edges.upstreams.balance import best_first
+from proxy.edges.upstreams.connection import Connection
+from proxy.edges.upstreams.credentials import Credentials
+from proxy.edges.upstreams.server import Server, check
+from proxy.edges.upstreams.table import Group, Served, configured, with_listed
 from proxy.edges.upstreams.target import target_of
 from proxy.engines import UpstreamRoute
-from proxy.errors import ConfigInvalid, UpstreamRefused, UpstreamUnavailable
+from proxy.errors import (
+    ConfigInvalid,
+    SluicegateError,
+    UpstreamBusy,
+    UpstreamRefused,
+    UpstreamUnavailable,
+    UpstreamUnreached,
+)
 from proxy.exchange import AnswerEvent, End
 from proxy.settings import Limits, Upstream
-from proxy.wire.dialect import JSON, AnswerReader, UpstreamRequest
+from proxy.wire.dialect import JSON, AnswerReader, UpstreamRequest, Wire
 from proxy.wire.registers import WIRES
-
-PROBE_S: Final = 2.0  # a server that does not list its models in this time is not ready to answer either
-_LIST_BYTES: Final = 1024 * 1024  # a list of models; thousands fit
-_NAME: Final = re.compile(r"[\x21-\x7e]{1,256}")
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """Where a model is served, and the name it has there."""
-
-    upstream: Upstream
-    model: str
 
 
 class Answer:
     """An answer that has begun. Read `events` once; `close` it whatever happens."""
 
-    def __init__(self, reply: Reply, reader: AnswerReader, limit: int) -> None:
-        self._reply = reply
+    def __init__(self, server: Server, connection: Connection, reader: AnswerReader, limit: int) -> None:
+        self._server = server
+        self._connection: Connection | None = connection
         self._reader = reader
         self._left = limit
 
@@ -50,152 +44,165 @@ class Answer:
     async def events(self) -> AsyncGenerator[Sequence[AnswerEvent], None]:
         """Raises UpstreamUnavailable for an answer that is cut short, too long or not an answer."""
         try:
-            while piece := await self._reply.next_piece():
-                self._left -= len(piece)
-                if self._left < 0:
-                    raise UpstreamUnavailable("The model server's answer is too long.")
+            while piece := await self._next_piece():
                 if events := self._reader.feed(piece):
+                    ended = isinstance(events[-1], End)
+                    if ended:
+                        self._let_go(whole=True)
                     yield events
-                    if isinstance(events[-1], End):
-                        await self._reply.settle()
+                    if ended:
                         return
             events = self._reader.finish()
             if not events or not isinstance(events[-1], End):
                 raise UpstreamUnavailable("The model server ended its answer early.")
+            self._let_go(whole=True)
             yield events
         finally:
-            self._reply.close()
+            self._let_go(whole=False)
 
     async def close(self) -> None:
-        self._reply.close()
+        self._let_go(whole=False)
+
+    async def _next_piece(self) -> bytes:
+        if self._connection is None:
+            raise UpstreamUnavailable("The answer was closed.")
+        piece = await self._connection.next_piece()
+        self._left -= len(piece)
+        if self._left < 0:
+            raise UpstreamUnavailable("The model server's answer is too long.")
+        return piece
+
+    def _let_go(self, *, whole: bool) -> None:
+        """Once: a moment later the connection may carry the answer to somebody else."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._server.let_go(connection, whole=whole)
 
 
 class Upstreams:
-    """`engines.UpstreamDoor` over all configured upstreams. `start` before use and `close` at the end."""
+    """`engines.UpstreamDoor` over all configured upstreams. `run` beside it, and `close` at the end."""
 
-    def __init__(self, upstreams: Sequence[Upstream], limits: Limits) -> None:
-        """Reads key files. Raises ConfigInvalid with every problem."""
+    def __init__(
+        self, upstreams: Sequence[Upstream], limits: Limits, wires: Mapping[str, Wire] = WIRES
+    ) -> None:
+        """Reads keys and certificates, so make it in a thread. Raises ConfigInvalid, all problems told."""
         self._limits = limits
-        self._configured = _configured(upstreams)
-        self._served: Mapping[str, Served] = self._configured
-        self._channels: dict[str, Channel] = {}
-        self._upstreams = tuple(upstreams)
-        problems: list[str] = []
-        for upstream in upstreams:
-            try:
-                self._channels[upstream.name] = Channel(upstream, target_of(upstream), limits.exchanges)
-            except ConfigInvalid as invalid:
-                problems += invalid.problems
-        if problems:
-            raise ConfigInvalid(problems)
+        self._wires = wires
+        self._groups = _groups(upstreams, limits)
+        self._configured = configured(tuple(self._groups.values()))
+        self._table: Mapping[str, Served] = self._configured
+        self._turn = 0
 
     def __repr__(self) -> str:
-        return f"<Upstreams: {len(self._channels)} serving {len(self._served)} models>"
-
-    async def start(self) -> None:
-        for channel in self._channels.values():
-            channel.start()
-
-    async def close(self) -> None:
-        for channel in self._channels.values():
-            await channel.close()
+        return f"<Upstreams: {len(self._groups)} serving {len(self._table)} models>"
 
     def names(self) -> Sequence[str]:
-        return tuple(self._served)
+        return tuple(self._table)
 
     def routes(self, model: str) -> Sequence[UpstreamRoute]:
-        served = self._served.get(model)
-        if served is None:
-            return ()
-        upstream = served.upstream
-        return (UpstreamRoute(upstream.name, served.model, upstream.residency, upstream.speaks),)
+        served = self._table.get(model, ())
+        if len(served) < 2:
+            return tuple(route for _, route in served)
+        now = asyncio.get_running_loop().time()
+        ranks = [group.rank(now) for group, _ in served]
+        return tuple(route for _, route in best_first(served, ranks, self._next_turn()))
 
     async def open(self, route: UpstreamRoute, request: UpstreamRequest) -> Answer:
         """Raises UpstreamUnavailable, UpstreamTimeout or UpstreamRefused. Cancelling closes the connection.
 
-        An answer that is not plainly what was asked for is no answer.
+        The upstream's servers are asked one after the other, as long as none has begun. An answer that is not
+        plainly what was asked for is no answer.
         """
-        wire = WIRES[request.wire]
-        channel = self._channels[route.upstream]
-        accept = wire.stream_type if request.stream else JSON
-        path = wire.stream_path if request.stream and wire.stream_path else wire.path
-        reply = await channel.post(path, request.body, {**wire.headers, "accept": accept})
-        try:
-            _check(reply, accept)
-        except UpstreamRefused:
-            await reply.settle()
-            raise
-        except UpstreamUnavailable:
-            reply.close()
-            raise
-        return Answer(reply, wire.reader(request.stream), self._limits.answer_bytes)
-
-    async def probe(self) -> bool:
-        """Whether every upstream is ready, asked now. Not for the path of an exchange."""
-        return all((await self.refresh()).values())
-
-    async def refresh(self) -> dict[str, bool]:
-        """Ask every upstream for its models: which are ready, by name.
-
-        An upstream without a table of its own gets one: it is known by the names that it lists. A name in a
-        configured table, or of an upstream that stands earlier, is never taken over.
-        """
-        lists = await asyncio.gather(*(self._list(upstream) for upstream in self._upstreams))
-        learned: dict[str, Served] = dict(self._configured)
-        for upstream, names in zip(self._upstreams, lists, strict=True):
-            if not upstream.models:
-                for name in names if names is not None else self._known_of(upstream):
-                    learned.setdefault(name, Served(upstream, name))
-        self._served = MappingProxyType(learned)
-        return {one.name: names is not None for one, names in zip(self._upstreams, lists, strict=True)}
-
-    def _known_of(self, upstream: Upstream) -> list[str]:
-        return [name for name, served in self._served.items() if served.upstream is upstream]
-
-    async def _list(self, upstream: Upstream) -> list[str] | None:
-        """The names an upstream lists; None when it does not answer as it should."""
-        try:
-            reply = await self._channels[upstream.name].get_models(PROBE_S)
+        wire = self._wires[request.wire]
+        failed: SluicegateError = UpstreamUnreached("No server has this model now.")
+        now = asyncio.get_running_loop().time()
+        for server in self._groups[route.upstream].in_order(route.model, self._next_turn(), now):
             try:
-                _check(reply, JSON)
-                async with asyncio.timeout(PROBE_S):
-                    return _names(await reply.read(_LIST_BYTES))
-            finally:
-                reply.close()
-        except (UpstreamUnavailable, UpstreamRefused, TimeoutError):
-            return None
+                return await self._open_at(server, wire, request)
+            except (UpstreamUnreached, UpstreamBusy) as error:
+                failed = error
+        raise failed
+
+    async def run(self) -> None:
+        """Look after every server until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for server in self._servers():
+                group.create_task(self._watch(server))
+
+    async def refresh(self) -> dict[str, str]:
+        """Ask every server now. Gives what `status` does.
+
+        An upstream without a table of its own gets one: it is known by the names that its servers list.
+        """
+        async with asyncio.TaskGroup() as group:
+            for server in self._servers():
+                group.create_task(server.check())
+        self._learn()
+        return self.status()
+
+    def status(self) -> dict[str, str]:
+        """What kept each server from being ready when it was last asked, by its name; nothing if it is."""
+        return {server.name: server.problem for server in self._servers()}
+
+    def cut_off(self) -> list[str]:
+        """The upstreams of which no server is ready, unless others that are serve all their models."""
+        ready = {name for name, group in self._groups.items() if group.ready()}
+        return [
+            name
+            for name, group in self._groups.items()
+            if name not in ready and not self._replaced(group, ready)
+        ]
+
+    async def close(self) -> None:
+        for server in self._servers():
+            await server.close()
+
+    async def _watch(self, server: Server) -> None:
+        while True:
+            await asyncio.sleep(server.pause_s)
+            await server.check()
+            self._learn()
+
+    async def _open_at(self, server: Server, wire: Wire, request: UpstreamRequest) -> Answer:
+        connection, head = await server.post(wire, request)
+        try:
+            check(head, wire.stream_type if request.stream else JSON)
+        except SluicegateError as error:
+            server.let_go(connection, whole=isinstance(error, UpstreamRefused))
+            raise
+        return Answer(server, connection, wire.reader(request.stream), self._limits.answer_bytes)
+
+    def _replaced(self, group: Group, ready: set[str]) -> bool:
+        routes = [self._table[model] for model in group.upstream.models]
+        return bool(routes) and all(any(route.upstream in ready for _, route in served) for served in routes)
+
+    def _servers(self) -> list[Server]:
+        return [server for group in self._groups.values() for server in group.servers]
+
+    def _learn(self) -> None:
+        self._table = with_listed(self._configured, tuple(self._groups.values()))
+
+    def _next_turn(self) -> int:
+        self._turn += 1
+        return self._turn
 
 
-def _configured(upstreams: Sequence[Upstream]) -> Mapping[str, Served]:
-    table: dict[str, Served] = {}
-    problems = []
-    if len({upstream.name for upstream in upstreams}) < len(upstreams):
-        problems.append("upstreams: two have the same name")
+def _groups(upstreams: Sequence[Upstream], limits: Limits) -> dict[str, Group]:
+    groups: dict[str, Group] = {}
+    problems: list[str] = []
     for upstream in upstreams:
-        for name, model in upstream.models.items():
-            if name in table:
-                problems.append(f"upstreams: {upstream.name}: models: {name!r} is served elsewhere")
-            table[name] = Served(upstream, model)
+        if upstream.name in groups:
+            problems.append("upstreams: two have the same name")
+        try:
+            groups[upstream.name] = _group(upstream, limits)
+        except ConfigInvalid as invalid:
+            problems += invalid.problems
     if problems:
         raise ConfigInvalid(problems)
-    return MappingProxyType(table)
+    return groups
 
 
-def _check(reply: Reply, content_type: str) -> None:
-    if 300 <= reply.status < 400:
-        raise UpstreamUnavailable("The model server redirects, and redirects are not followed.")
-    if reply.status != 200:
-        raise UpstreamRefused(reply.status)
-    if reply.content_type != content_type:
-        raise UpstreamUnavailable("The model server's answer is of another type than was asked for.")
-    if reply.content_coding != "identity":
-        raise UpstreamUnavailable("The model server's answer is compressed, which was not asked for.")
-
-
-def _names(body: bytes) -> list[str]:
-    """From an OpenAI list of models. Raises UpstreamUnavailable."""
-    try:
-        names = [entry["id"] for entry in orjson.loads(body)["data"]]
-    except (ValueError, KeyError, TypeError):
-        raise UpstreamUnavailable("The model server's list of models is malformed.") from None
-    return [name for name in names if isinstance(name, str) and _NAME.fullmatch(name)]
+def _group(upstream: Upstream, limits: Limits) -> Group:
+    targets = [target_of(url, upstream.name) for url in (upstream.url, *upstream.replicas)]
+    credentials = Credentials(upstream, tls=any(target.tls for target in targets))
+    return Group(upstream, tuple(Server(upstream, target, credentials, limits) for target in targets))

@@ -39,7 +39,7 @@ def _message(draft: Draft, message: Json, path: Path) -> dict[str, Json]:
     forwarded = {}
     for name, value in message.items():
         member = members.get(name)
-        if member is None:
+        if member is None and (value is not None or name not in _NAMES):
             draft.unknown(path, name)
         if member is None or value is None:
             continue
@@ -117,7 +117,7 @@ def _media_url(draft: Draft, _role: str, path: Path, value: Json) -> Json:
     """An image or a video: named as unscannable, and never fetched from anywhere."""
     members = checks.members(draft, value, path, ("url", "detail"))
     url = checks.text(members.get("url"), (*path, "url"))
-    _check_media(url, (*path, "url"))
+    check_media(url, (*path, "url"))
     if "detail" in members:
         _DETAIL(members["detail"], (*path, "detail"))
     kind = str(path[-1]).removesuffix("_url")
@@ -136,7 +136,7 @@ def _audio(draft: Draft, _role: str, path: Path, value: Json) -> Json:
 def _file(draft: Draft, role: str, path: Path, value: Json) -> Json:
     """A file in the request itself; a `file_id` would name one that nobody here has read."""
     members = checks.members(draft, value, path, ("file_data", "filename"))
-    _check_media(checks.text(members.get("file_data"), (*path, "file_data")), (*path, "file_data"))
+    check_media(checks.text(members.get("file_data"), (*path, "file_data")), (*path, "file_data"))
     if "filename" in members:
         _name(draft, role, (*path, "filename"), members["filename"])
     draft.unscannable.append(Unscannable(where(path[:-1]), "file"))
@@ -164,7 +164,8 @@ def _tool_call(draft: Draft, value: Json, path: Path) -> dict[str, Json]:
     return {"id": identifier, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
-def _check_media(url: str, path: Path) -> None:
+def check_media(url: str, path: Path) -> None:
+    """Raises RequestInvalid for what is no base64 `data:` URL, in whatever dialect it stands."""
     head = _MEDIA_URL.match(url)
     if head is None:
         raise invalid(path, "must be a data: URL in base64; media elsewhere are not fetched")
@@ -212,4 +213,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, Member]]] = {
     },
     "tool": {**_SAID, "tool_call_id": _identifier},
 }
+
+_NAMES: Final = frozenset(name for members in MEMBERS.values() for name in members)
+"""Of every role: `text-generation` sends a user's message with the empty fields of an assistant's."""
 """What a message of each role may hold."""

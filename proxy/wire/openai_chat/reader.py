@@ -4,22 +4,17 @@ The server is not trusted with its shape: what is not of the known types is no a
 left out and counted. What the events become for the caller is `openai_writer.py`.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import orjson
-
 from proxy.errors import UpstreamUnavailable
-from proxy.exchange import AnswerEvent, Delta, End, Finish, Head, Json, Lane, LaneKind, ToolOpen, Usage
+from proxy.exchange import AnswerEvent, Delta, End, Finish, Json, Lane, LaneKind, ToolOpen
+from proxy.wire import answers
+from proxy.wire.answers import malformed
 from proxy.wire.fields import CHOICES
 from proxy.wire.openai_chat.messages import TOOL_CALLS
 from proxy.wire.sse import SseReader
-from proxy.wire.strict_json import LARGEST_INTEGER
-
-WHOLE_BYTES: Final = 16 * 1024 * 1024
-"""Of an answer that is not streamed; as much as `settings.Limits.answer_bytes` lets through by default."""
 
 
 class ChatReader:
@@ -31,8 +26,7 @@ class ChatReader:
     def __init__(self, stream: bool) -> None:  # the one thing there is to say
         self.dropped: Counter[str] = Counter()
         self._sse = SseReader() if stream else None
-        self._whole: list[bytes] = []
-        self._size = 0
+        self._whole = answers.Body()
         self._headed = False
         self._ended = False
         self._open: set[int] = set()
@@ -41,7 +35,7 @@ class ChatReader:
 
     def feed(self, piece: bytes) -> list[AnswerEvent]:
         if self._sse is None:
-            self._hold(piece)
+            self._whole.hold(piece)
             return []
         if self._ended:
             return []
@@ -57,18 +51,12 @@ class ChatReader:
         """Nothing more comes: an answer that has not said that it is whole was cut off."""
         if self._sse is None:
             events: list[AnswerEvent] = []
-            self._read(b"".join(self._whole), "message", events)
+            self._read(self._whole.take(), "message", events)
             self._end(events)
             return events
         if not self._ended:
             raise UpstreamUnavailable("The model server's stream was cut off.")
         return []
-
-    def _hold(self, piece: bytes) -> None:
-        self._whole.append(piece)
-        self._size += len(piece)
-        if self._size > WHOLE_BYTES:
-            raise UpstreamUnavailable("The model server's answer is too long.")
 
     def _end(self, events: list[AnswerEvent]) -> None:
         if not self._open or self._open != self._finished:
@@ -78,16 +66,11 @@ class ChatReader:
 
     def _read(self, payload: str | bytes, member: str, events: list[AnswerEvent]) -> None:
         """One chunk of a stream, or the whole answer: they differ in what the text's object is called."""
-        try:
-            chunk = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            raise malformed("JSON") from None
-        if not isinstance(chunk, dict) or chunk.get("error") is not None:
-            raise UpstreamUnavailable("The model server reported an error instead of an answer.")
+        chunk = answers.members(answers.parsed(payload))
         self._count(chunk, _CHUNK)
         if not self._headed:
             self._headed = True
-            events.append(_head(chunk))
+            events.append(answers.head(chunk))
         choices = chunk.get("choices")
         if not isinstance(choices, list):
             raise malformed("choices")
@@ -95,12 +78,12 @@ class ChatReader:
             self._read_choice(choice, member, events)
         usage = chunk.get("usage")
         if usage is not None:
-            events.append(_usage(usage))
+            events.append(answers.usage(usage))
 
     def _read_choice(self, choice: Json, member: str, events: list[AnswerEvent]) -> None:
         if not isinstance(choice, dict):
             raise malformed("a choice")
-        index = _index(choice.get("index"), CHOICES)
+        index = answers.index(choice.get("index"), CHOICES)
         self._open.add(index)
         if choice.keys() - _CHOICE:
             self._count(choice, _CHOICE)
@@ -115,7 +98,8 @@ class ChatReader:
         reason = choice.get("finish_reason")
         if reason is not None and index not in self._finished:
             self._finished.add(index)
-            events.append(Finish(index, _finish_reason(reason)))
+            stop = choice.get("stop_reason") or choice.get("matched_stop")  # vLLM; SGLang
+            events.append(Finish(index, _finish_reason(reason), answers.stop_string(stop)))
 
     def _read_message(
         self, message: dict[str, Json], index: int, *, whole: bool, events: list[AnswerEvent]
@@ -144,7 +128,7 @@ class ChatReader:
         if not isinstance(call, dict):
             raise malformed("a tool call")
         number = call.get("index") if position is None else position
-        lane = Lane(choice, "tool", _index(number, TOOL_CALLS))
+        lane = Lane(choice, "tool", answers.index(number, TOOL_CALLS))
         function = call.get("function")
         if function is None:
             function = {}
@@ -153,7 +137,9 @@ class ChatReader:
         opened = self._calls.get(lane)
         if opened is None:
             opened = self._calls[lane] = ToolOpen(
-                lane, _printable(call.get("id")), _printable(function.get("name"))
+                lane,
+                answers.printable(call.get("id"), "the id of a tool call"),
+                answers.printable(function.get("name"), "the name of a tool call"),
             )
             yield opened
         elif function.get("name") not in (None, "", opened.name) or call.get("id") not in (
@@ -170,29 +156,7 @@ class ChatReader:
         yield Delta(lane, arguments)
 
     def _count(self, members: Mapping[str, Json], known: frozenset[str]) -> None:
-        for name in members.keys() - known:
-            if members[name]:
-                self.dropped[name if _NAME.fullmatch(name) else "?"] += 1
-
-
-def malformed(what: str) -> UpstreamUnavailable:
-    return UpstreamUnavailable(f"The model server's answer is malformed: {what}.")
-
-
-def _head(chunk: Mapping[str, Json]) -> Head:
-    """What is odd in an envelope is left out: it is no place for a server to write freely in."""
-    created = chunk.get("created")
-    return Head(
-        id=_printable_or(chunk.get("id")) or "",
-        created=created if type(created) is int and 0 <= created < 2**53 else 0,
-        fingerprint=_printable_or(chunk.get("system_fingerprint")),
-    )
-
-
-def _index(value: Json, most: int) -> int:
-    if type(value) is not int or not 0 <= value < most:
-        raise malformed("index")
-    return value
+        answers.count_unknown(self.dropped, members, known)
 
 
 def _finish_reason(reason: Json) -> str:
@@ -202,48 +166,6 @@ def _finish_reason(reason: Json) -> str:
         raise UpstreamUnavailable("The model server gave up on its answer.")
     return told
 
-
-def _usage(usage: Json) -> Usage:
-    if not isinstance(usage, dict):
-        raise malformed("usage")
-    return Usage(
-        prompt=_tokens(usage, "prompt_tokens"),
-        completion=_tokens(usage, "completion_tokens"),
-        cached=_tokens(_details(usage, "prompt_tokens_details"), "cached_tokens"),
-        reasoning=_tokens(_details(usage, "completion_tokens_details"), "reasoning_tokens"),
-    )
-
-
-def _details(usage: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    details = usage.get(name)
-    if details is not None and not isinstance(details, dict):
-        raise malformed("usage")
-    return details or {}
-
-
-def _tokens(usage: Mapping[str, Json], name: str) -> int:
-    tokens = usage.get(name)
-    if tokens is None:
-        return 0
-    if type(tokens) is not int or not 0 <= tokens <= LARGEST_INTEGER:
-        raise malformed("usage")
-    return tokens
-
-
-def _printable(value: Json) -> str:
-    text = _printable_or(value)
-    if not text:
-        raise malformed("the id or name of a tool call")
-    return text
-
-
-def _printable_or(value: Json) -> str | None:
-    """Ids and names: no room for prose in them."""
-    return value if isinstance(value, str) and _PRINTABLE.fullmatch(value) else None
-
-
-_NAME: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_PRINTABLE: Final = re.compile(r"[!-~]{1,256}")
 
 _LANES: Final[tuple[tuple[str, LaneKind], ...]] = (
     ("reasoning_content", "reasoning"),

@@ -114,11 +114,12 @@ def _described(draft: Draft, value: Json, path: Path, schema: str) -> dict[str, 
     if "strict" in described:
         checks.boolean(described["strict"], (*path, "strict"))
     if schema in described:
-        _read_schema(draft, described[schema], (*path, schema))
+        read_schema(draft, described[schema], (*path, schema))
     return described
 
 
-def _read_schema(draft: Draft, value: Json, path: Path) -> None:
+def read_schema(draft: Draft, value: Json, path: Path) -> None:
+    """Every text in a JSON schema but its vocabulary. Other dialects' tools hold the same schemas."""
     bounded_tree(value, path, size=SCHEMA_BYTES, depth=SCHEMA_DEPTH)
     for leaf in tree.walk(value, path):
         if leaf.text in _SCHEMA_WORDS or (leaf.number and leaf.path[-1] in _BOUNDS):

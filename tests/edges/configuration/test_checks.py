@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from proxy.edges.configuration import checks, places
+from proxy.edges.configuration import checks, identity_checks, places
 from proxy.edges.configuration.nodes import Problem
 from proxy.edges.configuration.ranges import RANGES, outside
 from proxy.settings import (
@@ -21,6 +21,7 @@ from proxy.settings import (
     Settings,
     SoftRules,
     Upstream,
+    UpstreamTls,
 )
 
 JWT = Jwt("https://issuer", "sluicegate", jwks_url="https://issuer/keys")
@@ -32,6 +33,10 @@ def told(problems: Iterator[Problem]) -> list[str]:
 
 def wheres(problems: Iterator[Problem]) -> list[str]:
     return [problem.where for problem in problems]
+
+
+def identity(group: Identity, listen: Listen | None = None) -> Iterator[Problem]:
+    return identity_checks.identity(group, listen or Listen())
 
 
 @pytest.fixture
@@ -150,12 +155,6 @@ def test_anonymous_calls_from_other_machines_must_be_meant(address: str) -> None
     assert wheres(checks.listen(listen, Identity())) == []
 
 
-def test_the_wide_switch_without_the_narrow_one_is_a_mistake() -> None:
-    assert wheres(checks.identity(Identity(anonymous_beyond_loopback=True))) == [
-        "identity.anonymous_beyond_loopback"
-    ]
-
-
 @pytest.mark.parametrize("name", ["", "a b", "-a", "a/b", "a" * 65, "ä", "a\n"])
 def test_an_upstreams_name_is_plain(name: str) -> None:
     assert wheres(checks.upstreams((Upstream(name, "http://h"),))) == ["upstreams.0.name"]
@@ -169,10 +168,55 @@ def test_a_models_name_is_visible_on_both_sides(model: str) -> None:
     assert wheres(checks.upstreams((Upstream("a", "http://h", {"m": model}),))) == ["upstreams.0.models.m"]
 
 
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ({"speaks": ()}, "speaks: must be one or more of anthropic_"),
+        ({"speaks": ("openai_chat", "openai")}, "speaks: must be one or more of anthropic_"),
+        ({"replicas": ("http://b", "ftp://c")}, "replicas.1: must be"),
+        ({"replicas": ("http://h",)}, "replicas.0: stands here twice"),
+        ({"replicas": ("http://b", "http://b")}, "replicas.1: stands here twice"),
+        ({"health": "health"}, "health: must be a plain path"),
+        ({"health": "/a/../b"}, "health: must be a plain path"),
+        ({"health": "/a?b"}, "health: must be a plain path"),
+        ({"tls": UpstreamTls(ca_file=Path("/etc/hostname"))}, "tls: means nothing without an https URL"),
+        (
+            {"tls": UpstreamTls(ca_file=Path("/none")), "replicas": ("https://b",)},
+            "tls.ca_file: there is no such",
+        ),
+        (
+            {"tls": UpstreamTls(cert_key_file=Path("/none")), "replicas": ("https://b",)},
+            "tls.cert_key_file: means nothing without cert_file",
+        ),
+    ],
+)
+def test_an_upstreams_particulars_fit_together(more: dict[str, Any], problem: str) -> None:
+    first, *_ = told(checks.upstreams((Upstream("a", "http://h", **more),)))
+    assert first.startswith(f"upstreams.0.{problem}")
+
+
+def test_a_model_may_stand_at_several_upstreams() -> None:
+    both = (Upstream("a", "http://a", {"m": "1"}), Upstream("b", "http://b", {"m": "2"}))
+    assert told(checks.upstreams(both)) == []
+
+
+def test_a_certificate_with_its_key_in_it_is_a_secret(secret: Path) -> None:
+    alone = Upstream("a", "https://h", tls=UpstreamTls(cert_file=secret))
+    beside = Upstream("a", "https://h", tls=UpstreamTls(cert_file=secret, cert_key_file=secret))
+    assert told(checks.upstreams((alone, replace(beside, name="b")))) == []
+    secret.chmod(0o644)
+    assert wheres(checks.upstreams((alone,))) == ["upstreams.0.tls.cert_file"]
+    assert wheres(checks.upstreams((beside,))) == ["upstreams.0.tls.cert_key_file"]
+
+
 def test_upstreams_are_bounded() -> None:
     many = tuple(Upstream(f"u{index}", "http://h") for index in range(checks.MAX_UPSTREAMS + 1))
     assert told(checks.upstreams(many)) == ["upstreams: at most 64 are taken"]
     assert told(checks.upstreams(many[1:])) == []
+    replicas = tuple(f"http://r{index}" for index in range(checks.MAX_UPSTREAMS))
+    assert told(checks.upstreams((Upstream("a", "http://h", replicas=replicas),))) == [
+        "upstreams: at most 64 are taken"
+    ]
 
 
 SECRETS: list[Callable[[Path], Iterator[Problem]]] = [
@@ -185,8 +229,8 @@ SECRETS: list[Callable[[Path], Iterator[Problem]]] = [
 
 OPEN_FILES: list[Callable[[Path], Iterator[Problem]]] = [
     lambda path: checks.upstreams((Upstream("a", "http://h", tokenizer=path),)),
-    lambda path: checks.identity(Identity(keys_file=path)),
-    lambda path: checks.identity(Identity(jwt=replace(JWT, jwks_url=None, jwks_file=path))),
+    lambda path: identity(Identity(keys_file=path)),
+    lambda path: identity(Identity(jwt=(replace(JWT, jwks_url=None, jwks_file=path),))),
 ]
 
 
@@ -245,36 +289,6 @@ def test_opas_program_must_run(secret: Path) -> None:
     assert wheres(checks.hard_rules(HardRules(opa=Opa(binary=secret)))) == ["hard_rules.opa.binary"]
     secret.chmod(0o750)
     assert wheres(checks.hard_rules(HardRules(opa=Opa(binary=secret)))) == []
-
-
-@pytest.mark.parametrize("change", [{"jwks_url": None}, {"jwks_file": Path("keys.json")}])
-def test_signing_keys_come_from_exactly_one_place(change: dict[str, Any]) -> None:
-    assert "identity.jwt.jwks_file" in wheres(checks.identity(Identity(jwt=replace(JWT, **change))))
-
-
-@pytest.mark.parametrize("name", ["none", "HS256", "HS512", "None", "", "RS1", "ES256K"])
-def test_only_signatures_with_public_keys_are_taken(name: str) -> None:
-    group = Identity(jwt=replace(JWT, algorithms=("RS256", name)))
-    assert wheres(checks.identity(group)) == ["identity.jwt.algorithms"]
-
-
-def test_no_algorithm_at_all_is_a_problem() -> None:
-    assert wheres(checks.identity(Identity(jwt=replace(JWT, algorithms=())))) == ["identity.jwt.algorithms"]
-
-
-@pytest.mark.parametrize("key", ["issuer", "audience", "groups_claim", "clearances_claim", "tenant_claim"])
-def test_a_claim_that_is_checked_against_nothing_is_a_problem(key: str) -> None:
-    empty: dict[str, Any] = {key: ""}
-    assert wheres(checks.identity(Identity(jwt=replace(JWT, **empty)))) == [f"identity.jwt.{key}"]
-
-
-def test_keys_are_not_fetched_over_a_line_that_others_can_change() -> None:
-    def of(url: str) -> list[str]:
-        return wheres(checks.identity(Identity(jwt=replace(JWT, jwks_url=url))))
-
-    assert of("http://issuer/keys") == ["identity.jwt.jwks_url"]
-    assert of("http://localhost.evil/keys") == ["identity.jwt.jwks_url"]
-    assert of("http://127.0.0.1:1/keys") == of("https://issuer/keys?a=b") == []
 
 
 @pytest.mark.parametrize("judge", ["openai", "tgi"])

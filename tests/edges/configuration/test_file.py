@@ -111,11 +111,11 @@ nonsense: 5
         "a key goes into its own file",
         "sluicegate.yaml:8: upstreams.1.name: another upstream has this name",
         "sluicegate.yaml:8: upstreams.1.url: is needed",
-        "sluicegate.yaml:9: upstreams.1.models.m: another upstream serves this model",
         "sluicegate.yaml:11: identity.keys_file: there is no such file (No such file or directory)",
-        "sluicegate.yaml:12: identity.jwt.audience: is needed",
-        "sluicegate.yaml:12: identity.jwt.jwks_file: exactly one of jwks_file and jwks_url is needed",
-        "sluicegate.yaml:14: identity.jwt.algorithms: must be one or more of ES256, ES384, ES512, EdDSA, "
+        "sluicegate.yaml:12: identity.jwt.0.audience: is needed",
+        "sluicegate.yaml:12: identity.jwt.0.jwks_file: exactly one of jwks_file, jwks_url and discovery "
+        "is needed",
+        "sluicegate.yaml:14: identity.jwt.0.algorithms: must be one or more of ES256, ES384, ES512, EdDSA, "
         "PS256, PS384, PS512, RS256, RS384, RS512",
         "sluicegate.yaml:15: redaction.deadline_s: must be a number of at least 0.001 and at most 86400",
         "sluicegate.yaml:15: redaction.engine: must be one of presidio, none",

@@ -10,6 +10,7 @@ import yaml
 
 from proxy.commands import keys as command
 from proxy.edges.identity.keys import ApiKeys, KeyEntry, add_entry, hashed, new_key, read_entries
+from proxy.edges.identity.proof import Proof
 from proxy.errors import ConfigInvalid
 from proxy.exchange import Identity, Subject
 from tests.edges.fakes_identity import NOW, HandClock
@@ -36,7 +37,7 @@ def problems(path: Path, text: str) -> list[str]:
 
 def test_a_key_tells_its_owner_and_the_application() -> None:
     key = new_key()
-    assert ApiKeys([entry(key)], HandClock()).identify(key) == Identity(ALICE, "ledger", "api_key")
+    assert ApiKeys([entry(key)], HandClock()).identify(key) == Proof(Identity(ALICE, "ledger", "api_key"))
 
 
 def test_a_key_that_is_off_by_one_letter_is_nobodys() -> None:
@@ -72,8 +73,8 @@ def test_the_file_is_read_with_its_defaults(tmp_path: Path) -> None:
     path = tmp_path / "keys.yaml"
     digest = hashlib.sha256(b"sg-abc").hexdigest()
     path.write_text(f"keys:\n  - {{id: a, sha256: {digest}, actor: ledger, subject: {{id: alice}}}}\n")
-    identity = ApiKeys.read(path, HandClock()).identify("sg-abc")
-    assert identity == Identity(Subject("alice", "default"), "ledger", "api_key")
+    proof = ApiKeys.read(path, HandClock()).identify("sg-abc")
+    assert proof == Proof(Identity(Subject("alice", "default"), "ledger", "api_key"), may_act=False)
 
 
 def test_every_problem_of_the_file_is_told_with_its_line(tmp_path: Path) -> None:
@@ -140,7 +141,7 @@ def test_a_new_key_goes_into_a_new_file_that_is_the_owners_alone(
     )
     assert command.run(parsed(*words, "--clearances", "confidential", "--file", str(path))) == 0
     key = capsys.readouterr().out.strip()
-    assert ApiKeys.read(path, HandClock()).identify(key) == Identity(ALICE, "ledger", "api_key")
+    assert ApiKeys.read(path, HandClock()).identify(key) == Proof(Identity(ALICE, "ledger", "api_key"))
     assert path.stat().st_mode & 0o777 == 0o600
     assert key not in path.read_text()
 

@@ -1,6 +1,7 @@
 """Signing keys from a URL: fetched in the background, asked for seldom, outliving the provider."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -189,3 +190,58 @@ async def test_a_caller_that_leaves_does_not_end_the_fetch(idp: Provider) -> Non
         waiting.cancel()
         await until(lambda: len(idp.requests) == 2)
         await until(lambda: keys.problem() is None)
+
+
+# -- discovery
+
+
+@asynccontextmanager
+async def found_by_itself(idp: Provider, configuration: dict[str, object]) -> AsyncIterator[RemoteKeys]:
+    origin = idp.url.removesuffix("/keys")
+    whole = {"issuer": origin, "jwks_uri": idp.url, **configuration}
+    idp.configuration = json.dumps(whole).encode()
+    async with running(RemoteKeys(settings(issuer=origin, discovery=True), HandClock())) as keys:
+        yield keys
+
+
+async def test_an_issuer_that_is_asked_tells_where_its_keys_are(idp: Provider) -> None:
+    async with found_by_itself(idp, {}) as keys:
+        await until(lambda: keys.problem() is None)
+        assert known(keys, "one")
+    assert [request.path for request in idp.requests] == ["/.well-known/openid-configuration", "/keys"]
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"issuer": "https://other.example"},
+        {"issuer": None},
+        {"jwks_uri": None},
+        {"jwks_uri": "https://elsewhere.example/keys"},
+        {"jwks_uri": "http://127.0.0.1:9/keys"},
+        {"jwks_uri": "http://127.0.0.1@elsewhere.example/keys"},
+        {"jwks_uri": "//elsewhere.example/keys"},
+        {"jwks_uri": "/keys"},
+        {"jwks_uri": "http://[::1"},
+        {"jwks_uri": ["a"]},
+    ],
+)
+async def test_an_issuer_cannot_send_us_to_another_host_or_be_another(
+    idp: Provider, configuration: dict[str, object]
+) -> None:
+    async with found_by_itself(idp, configuration) as keys:
+        await until(lambda: len(idp.requests) > 0)
+        await asyncio.sleep(0.02)
+        assert keys.problem() == "no signing keys were read from identity.jwt.discovery yet"
+        assert [request.path for request in idp.requests] == ["/.well-known/openid-configuration"]
+        with pytest.raises(EngineUnavailable):
+            keys.current()
+
+
+@pytest.mark.parametrize("content", [b"<html>", b"[]", b""])
+async def test_a_configuration_that_is_none_gives_no_keys(idp: Provider, content: bytes) -> None:
+    async with found_by_itself(idp, {}) as keys:
+        idp.configuration = content
+        await until(lambda: len(idp.requests) > 0)
+        await asyncio.sleep(0.02)
+        assert keys.problem() is not None

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from proxy.edges.identity import tokens as identity_jwt
 from proxy.edges.identity.jwks import KeySet, read_key_set
-from proxy.edges.identity.tokens import FileKeys, JwtIdentity
+from proxy.edges.identity.tokens import FileKeys, Issuers, JwtIdentity, read_key_file
+from proxy.edges.kept import Kept
 from proxy.errors import ConfigInvalid, EngineUnavailable
 from proxy.exchange import Identity, Subject
 from tests.edges.fakes_identity import (
@@ -60,6 +61,12 @@ def door(clock: HandClock | None = None, keys: Keys | None = None, **changes: An
     return JwtIdentity(settings(**changes), keys or Keys(), clock or HandClock())
 
 
+async def told(token: str, **changes: Any) -> Identity:
+    found = await door(**changes).identify(token)
+    assert found is not None
+    return found.identity
+
+
 def part(document: object) -> str:
     return base64.urlsafe_b64encode(json.dumps(document).encode()).rstrip(b"=").decode()
 
@@ -71,13 +78,13 @@ async def test_a_good_token_tells_subject_and_groups() -> None:
         "tenant": "acme",
         "azp": "ledger",
     }
-    assert await door().identify(token(claims)) == Identity(
+    assert await told(token(claims)) == Identity(
         Subject("alice", "acme", ("finance", "board"), ("confidential",)), "ledger", "jwt"
     )
 
 
 async def test_without_claims_there_are_no_rights() -> None:
-    assert await door().identify(token(without=["groups"])) == Identity(Subject("alice"), "unknown", "jwt")
+    assert await told(token(without=["groups"])) == Identity(Subject("alice"), "unknown", "jwt")
 
 
 @pytest.mark.parametrize(("key", "algorithm", "key_id"), [(EC, "ES256", "e"), (ED, "EdDSA", "d")])
@@ -93,9 +100,7 @@ async def test_claims_may_have_other_names() -> None:
         "tenant_claim": "tid",
     }
     claims = {"https://acme/roles": ["a"], "labels": ["b"], "tid": "c", "groups": ["not these"]}
-    found = await door(**names).identify(token(claims))
-    assert found is not None
-    assert found.subject == Subject("alice", "c", ("a",), ("b",))
+    assert (await told(token(claims), **names)).subject == Subject("alice", "c", ("a",), ("b",))
 
 
 @pytest.mark.parametrize(
@@ -109,9 +114,7 @@ async def test_claims_may_have_other_names() -> None:
     ],
 )
 async def test_the_actor_is_who_acts_now(claims: dict[str, Any], actor: str) -> None:
-    found = await door().identify(token(claims))
-    assert found is not None
-    assert found.actor == actor
+    assert (await told(token(claims))).actor == actor
 
 
 @pytest.mark.parametrize(
@@ -295,7 +298,7 @@ async def test_an_unknown_key_is_asked_for_once() -> None:
 async def test_a_verified_token_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     checking, whole = door(), token()
     first = await checking.identify(whole)
-    monkeypatch.setattr("jwt.decode", None)
+    monkeypatch.setattr("jwt.PyJWS", None)
     assert await checking.identify(whole) is first
 
 
@@ -358,7 +361,8 @@ async def test_a_remembered_token_costs_a_few_microseconds() -> None:
 def test_keys_are_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     path.write_bytes(key_set(jwk(RSA)))
-    assert FileKeys.read(path, settings()).current().find("one", "RS256") is not None
+    keys = FileKeys(Kept("jwks_file", [path], lambda: read_key_file(path, ALGORITHMS), None))
+    assert keys.current().find("one", "RS256") is not None
 
 
 @pytest.mark.parametrize(
@@ -372,10 +376,61 @@ def test_a_file_without_keys_is_a_problem(tmp_path: Path, content: bytes, words:
     path = tmp_path / "keys.json"
     path.write_bytes(content)
     with pytest.raises(ConfigInvalid) as caught:
-        FileKeys.read(path, settings())
+        read_key_file(path, ALGORITHMS)
     assert caught.value.problems == (f"{path}: {words}",)
 
 
 def test_a_file_that_is_missing_is_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ConfigInvalid):
-        FileKeys.read(tmp_path / "gone", settings())
+        read_key_file(tmp_path / "gone", ALGORITHMS)
+
+
+OTHER = "https://other.example"
+
+
+def two_issuers() -> Issuers:
+    """The second one signs with keys of its own, and for its own audience."""
+    second = settings(issuer=OTHER, audience="theirs", tenant="other")
+    keys = read_key_set(key_set(jwk(OTHER_RSA, "one")), ALGORITHMS)
+    return Issuers([door(), JwtIdentity(second, Keys(keys), HandClock())])
+
+
+async def test_a_token_is_held_to_the_issuer_that_it_names() -> None:
+    issuers = two_issuers()
+    first = await issuers.identify(token())
+    second = await issuers.identify(token({"iss": OTHER, "aud": "theirs"}, key=OTHER_RSA))
+    assert first is not None
+    assert second is not None
+    assert (first.identity.subject.tenant, second.identity.subject.tenant) == ("default", "other")
+
+
+@pytest.mark.parametrize(
+    ("claims", "key"),
+    [
+        ({"iss": OTHER, "aud": "theirs"}, RSA),
+        ({}, OTHER_RSA),
+        ({"iss": OTHER}, OTHER_RSA),
+        ({"aud": "theirs"}, RSA),
+        ({"iss": "https://third.example"}, RSA),
+        ({"iss": [ISSUER, OTHER]}, RSA),
+        ({"iss": 5}, RSA),
+    ],
+)
+async def test_no_issuer_speaks_for_another(claims: dict[str, Any], key: Any) -> None:
+    whole = {"iss": ISSUER, "aud": "sluicegate", "sub": "alice", "exp": int(NOW) + 600, **claims}
+    signed = jwt.api_jws.encode(json.dumps(whole).encode(), key, "RS256", headers={"kid": "one"})
+    assert await two_issuers().identify(signed) is None
+
+
+@given(st.from_regex(r"[A-Za-z0-9_-]{0,40}(\.[A-Za-z0-9_-]{0,40}){0,4}"))
+async def test_among_several_issuers_any_text_is_refused(text: str) -> None:
+    assert await two_issuers().identify(text) is None
+
+
+async def test_claims_that_name_something_twice_are_refused() -> None:
+    payload = (
+        f'{{"iss":"{ISSUER}","aud":"sluicegate","sub":"alice","exp":{int(NOW) + 600},"groups":[],'
+        '"groups":["finance"]}'
+    )
+    signed = jwt.api_jws.encode(payload.encode(), RSA, "RS256", headers={"kid": "one"})
+    assert await door().identify(signed) is None

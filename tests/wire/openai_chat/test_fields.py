@@ -1,23 +1,10 @@
 import pytest
 
-from docs.openai_chat import FATES, PAGE, page
 from proxy.errors import RequestInvalid
 from proxy.settings import Limits
 from proxy.wire.draft import Draft
-from proxy.wire.openai_chat.fields import FIELDS, SCHEMA
-from proxy.wire.openai_chat.messages import MEMBERS, PARTS
+from proxy.wire.openai_chat.fields import SCHEMA
 from proxy.wire.openai_fields import FAMILIES
-
-
-def test_the_page_tells_every_field_and_its_fate_as_the_code_has_it() -> None:
-    text = PAGE.read_text("utf-8")
-    assert page(text) == text, "make it anew: python -m docs.openai_chat"
-    for name in (*FIELDS, *MEMBERS, *PARTS):
-        assert f"| `{name}` |" in text
-
-
-def test_every_fate_is_explained() -> None:
-    assert {field.fate for field in FIELDS.values()} == set(FATES)
 
 
 def test_a_refused_family_is_refused_by_how_a_name_begins_unless_the_name_itself_is_known() -> None:

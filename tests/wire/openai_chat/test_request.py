@@ -284,6 +284,16 @@ def test_what_identifies_or_chooses_a_cache_is_not_forwarded(name: str) -> None:
     assert exchange.parameters == {}
 
 
+def test_a_null_of_another_roles_member_is_a_member_that_is_not_there() -> None:
+    bare = {"role": "user", "content": "x"}
+    full = {**bare, "name": None, "tool_calls": None, "tool_call_id": None}
+    assert read(chat(messages=[full])) == read(chat(messages=[bare]))
+    with pytest.raises(RequestInvalid):
+        read(chat(messages=[{**bare, "tool_calls": []}]))
+    with pytest.raises(RequestInvalid):
+        read(chat(messages=[{**bare, "nobodys": None}]))
+
+
 def test_fields_that_clients_send_empty_are_accepted_and_not_forwarded() -> None:
     fields = {
         "metadata": {"a": "b"},

@@ -16,11 +16,21 @@ findings contains {
 	not _known
 }
 
+_methods := {
+	"anonymous",
+	"api_key",
+	"client_certificate",
+	"forwarded_certificate",
+	"forwarded_claims",
+	"jwt",
+}
+
 _known if {
 	count(input.subject.id) > 0
 	count(input.subject.tenant) > 0
 	count(input.actor.id) > 0
-	input.identity.method in {"api_key", "jwt", "anonymous"}
+	input.identity.method in _methods
+	object.get(input.identity, "actor_method", input.identity.method) in _methods
 	every group in input.subject.groups {
 		is_string(group)
 	}

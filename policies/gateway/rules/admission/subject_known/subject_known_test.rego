@@ -12,6 +12,15 @@ test_the_shortest_names_are_names if {
 	)
 }
 
+test_every_way_to_be_verified_is_known if {
+	every method in ["anonymous", "api_key", "client_certificate", "forwarded_certificate", "forwarded_claims", "jwt"] {
+		count(subject_known.findings) == 0 with input as samples.changed(
+			samples.admission,
+			{"identity": {"method": method, "actor_method": method}},
+		)
+	}
+}
+
 test_an_empty_input_is_blocked if samples.denied(subject_known.findings, "subject.known") with input as {}
 
 test_each_part_of_who_is_asking_is_needed if {
@@ -25,6 +34,8 @@ test_each_part_of_who_is_asking_is_needed if {
 		{"actor": {"id": ""}},
 		{"actor": null},
 		{"identity": {"method": "header"}},
+		{"identity": {"method": "jwt", "actor_method": "header"}},
+		{"identity": {"method": "jwt", "actor_method": null}},
 	] {
 		samples.denied(subject_known.findings, "subject.known") with input as samples.changed(samples.admission, change)
 	}

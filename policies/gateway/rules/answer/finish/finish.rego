@@ -1,12 +1,14 @@
 # METADATA
 # title: A known end
-# description: An answer ends for a reason that is known, or has not ended yet.
+# description: An answer ends for a reason that is known, or has not ended yet; one that is numbers has no reason to end.
 # scope: package
 # custom:
 #   id: answer.finish
 #   action: block
 #   owner: platform
 package gateway.rules.answer.finish
+
+import data.gateway.lib.answers
 
 findings contains {
 	"rule": "answer.finish",
@@ -17,6 +19,8 @@ findings contains {
 }
 
 _known if input.answer.final == false
+
+_known if answers.wordless
 
 _known if {
 	input.answer.final == true

@@ -8,6 +8,7 @@
 #   owner: security
 package gateway.rules.answer.soft
 
+import data.gateway.lib.answers
 import data.gateway.lib.soft
 
 findings contains soft.denial(rule, _verdicts) if {
@@ -33,6 +34,12 @@ _good(rule) if {
 	input.answer.final == false
 	not soft.broken(rule, _verdicts)
 	not _failed(rule)
+}
+
+# There is no text that a judge could have read.
+_good(rule) if {
+	answers.wordless
+	not _verdicts[rule.rule]
 }
 
 _failed(rule) if {

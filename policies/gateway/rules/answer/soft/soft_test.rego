@@ -36,6 +36,23 @@ test_a_judge_that_failed_passes_flagged_where_the_owner_allows_it if {
 	_actions(false, {"soft.kind": {"status": "error"}}, _tolerant) == {"allow"}
 }
 
+_measured(operation, lanes, verdicts) := {finding.action | some finding in findings} if {
+	document := {"operation": operation, "answer": {"final": true, "lanes": lanes, "finish": {}, "soft": verdicts}}
+	findings := soft.findings with input as document with data.gateway.config.soft_rules.rules as _rules
+}
+
+test_an_answer_of_numbers_has_nothing_to_judge if _measured("embeddings", [], {}) == set()
+
+test_words_are_judged_whatever_was_asked if {
+	_measured("embeddings", [{"choice": 0, "kind": "content", "index": 0, "chars": 4}], {}) == {"block"}
+	_measured("chat", [], {}) == {"block"}
+}
+
+test_a_verdict_counts_even_on_numbers if {
+	_measured("embeddings", [], {"soft.kind": {"status": "fail"}}) == {"block"}
+	_measured("embeddings", [], {"soft.kind": {"status": "error"}}) == {"block"}
+}
+
 test_an_empty_input_is_denied if {
 	count(soft.findings) == 1 with input as {} with data.gateway.config.soft_rules.rules as _rules
 }

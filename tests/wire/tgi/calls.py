@@ -1,0 +1,28 @@
+"""How the tests of this folder read a request, and what a wire makes of it."""
+
+from typing import Any
+
+import orjson
+
+from proxy.exchange import Exchange
+from proxy.settings import Limits
+from proxy.wire import strict_json
+from proxy.wire.tgi import DIALECTS
+
+LIMITS = Limits()
+BY_NAME = {one.name: one for one in DIALECTS}
+
+
+def read(body: Any, name: str = "tgi", model: str | None = "m", limits: Limits = LIMITS) -> Exchange:
+    """As the door does it, through bytes."""
+    parsed = strict_json.loads(orjson.dumps(body), depth=limits.json_depth)
+    return BY_NAME[name].parse(parsed, exchange_id="x-1", limits=limits, model=model)
+
+
+def ask(*, stream: bool = False, **parameters: Any) -> dict[str, Any]:
+    return {"inputs": "Hello", "parameters": parameters, "stream": stream}
+
+
+def sent(body: Any, wire: str) -> Any:
+    """The body that an upstream would get on this wire."""
+    return orjson.loads(BY_NAME["tgi"].wires[wire](read(body), "weights-1"))
