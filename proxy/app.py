@@ -31,6 +31,7 @@ from proxy.edges.rego.live import LivePolicies, open_policies
 from proxy.edges.server_tls import read_server_tls
 from proxy.edges.tokens import CachedTokens
 from proxy.edges.upstreams.upstreams import Upstreams
+from proxy.redact.kinds import MARKED_KINDS
 from proxy.settings import Settings
 from proxy.web.admin import Admin, Check
 from proxy.web.doors import Doors
@@ -87,7 +88,14 @@ async def build(settings: Settings, log: Log) -> AsyncIterator[Gate]:
             clock=clock,
             meter=metrics,
         )
-        house = House(engines, key, settings.need_to_know.notice, settings.redaction.window_chars)
+        house = House(
+            engines,
+            key,
+            settings.need_to_know.notice,
+            settings.redaction.window_chars,
+            settings.redaction.window_s,
+            MARKED_KINDS,
+        )
         doors = Doors(
             Conductor(house), identities, settings.limits, clock, partial(_default_model, settings, upstreams)
         )

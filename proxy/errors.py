@@ -46,6 +46,11 @@ class SluicegateError(Exception):
         self.param = param
 
 
+def told(error: SluicegateError) -> str:
+    """Reason, code and rules in one line, for clients that show nothing else."""
+    return f"{error.reason} ({': '.join(filter(None, (error.code, ', '.join(error.rules))))})"
+
+
 class Refused(SluicegateError):
     status = 400
     code = "request_invalid"

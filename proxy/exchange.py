@@ -194,11 +194,9 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The answer's own envelope: id, unix seconds, and the server's fingerprint where it has one."""
+    """An answer begins. `created`: unix seconds, 0 where the server does not tell. Its names are ours."""
 
-    id: str
     created: int
-    fingerprint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

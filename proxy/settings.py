@@ -102,7 +102,7 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """What an actor may do itself, however it was verified: policies may ask for its rights and the subject's."""
+    """What an actor may do itself, however it was verified: policies may ask for its rights, too."""
 
     id: str
     groups: tuple[str, ...] = ()
@@ -164,6 +164,7 @@ class Redaction:
     queue: int = 256  # texts that may wait; more are refused, so that nothing waits past its deadline
     max_chars: int = 400_000  # of one text: more is refused as unscannable
     window_chars: int = 600  # of an answer, at most held back before it is looked at
+    window_s: float = 1.0  # after this it is looked at as far as it is: slow models write few words a second
     cache_bytes: int = 64 * 1024 * 1024
     key_file: Path | None = None  # of the pseudonyms; none: made once under the state directory
 

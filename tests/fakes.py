@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from proxy.engines import UpstreamAnswer, UpstreamRoute
-from proxy.errors import EngineUnavailable, RecordUnavailable, SluicegateError, UpstreamUnreached
+from proxy.errors import (
+    EngineUnavailable,
+    RecordUnavailable,
+    SluicegateError,
+    UpstreamBusy,
+    UpstreamUnreached,
+)
 from proxy.exchange import AnswerEvent, CleanText, Delta, End, Finish, Head, Json, Lane, Usage
 from proxy.record import Summary
 from proxy.redact.spans import Span
@@ -115,7 +121,7 @@ def answer_events(*texts: str, lane: Lane | None = None) -> list[AnswerEvent]:
     """A whole answer on one lane, one delta a text."""
     on = lane or Lane(0, "content")
     return [
-        Head("answer-1", 1, None),
+        Head(1),
         *(Delta(on, text) for text in texts),
         Finish(0, "stop"),
         Usage(3, 5),
@@ -153,6 +159,7 @@ class ScriptedUpstream:
         self.bodies: list[bytes] = []
         self.asked: list[tuple[str, str]] = []
         self.gone: set[str] = set()
+        self.busy: set[str] = set()
         self.served: dict[str, tuple[UpstreamRoute, ...]] = {
             "small": (UpstreamRoute("local", "weights-1", "", ("openai_chat",)),),
             "large": (UpstreamRoute("far", "weights-2", "eu", ("openai_chat",)),),
@@ -170,6 +177,8 @@ class ScriptedUpstream:
         self.asked.append((route.upstream, request.wire))
         if route.upstream in self.gone:
             raise UpstreamUnreached("The model server cannot be reached.")
+        if route.upstream in self.busy:
+            raise UpstreamBusy(503)
         await asyncio.sleep(self.open_s)
         answer = ScriptedAnswer(list(self.events), self.pause_s)
         self.answers.append(answer)

@@ -15,8 +15,8 @@ EXAMPLES = """examples:
   sluicegate serve -c sluicegate.yaml --upstream http://127.0.0.1:9000 --listen 0.0.0.0:8080
   sluicegate serve -c sluicegate.yaml --policies ./policies --workers 2
 
-Flags win over the file, the file over the defaults. SIGHUP reads the policies again; SIGTERM lets running
-answers end (listen.drain_s) and then stops."""
+Flags win over the file, the file over the defaults. SIGHUP reads policies, keys and certificates again;
+SIGTERM lets running answers end (listen.drain_s) and then stops."""
 
 # flag → the setting that it overrides
 FLAGS = {

@@ -58,11 +58,13 @@ class LaneFlow:
             issued=passage.vault,
             window_chars=passage.house.window_chars,
             always_ask=always_ask,
+            marked=passage.house.marked,
         )
         self.window = RestoringWindow(passage.vault)
         self.waiting: list[str] = []
         self.clean: list[CleanText] = []
         self.chars = 0
+        self.since = 0.0  # when text last left, or the first was held back
 
 
 class Answering:
@@ -122,9 +124,9 @@ class Answering:
             case Delta(lane, text) if self._whole:
                 self._lane(lane).waiting.append(text)
             case Delta(lane, text):
-                return await self._release(lane, self._lane(lane).guard.feed(text))
-            case Head(_, created):  # names are ours: an upstream's could say anything
-                return self._writer.write(Head("", created))
+                return await self._pass(lane, self._lane(lane), text)
+            case Head(created):  # names are ours: an upstream's could say anything
+                return self._writer.write(Head(created))
             case _:
                 self._note(event)
         return b""
@@ -174,6 +176,19 @@ class Answering:
         if call is None:
             raise UpstreamUnavailable("The model server sent arguments of a tool call that it never opened.")
         return call
+
+    async def _pass(self, lane: Lane, flow: LaneFlow, text: str) -> bytes:
+        """What may leave now that this has come. What was held back for too long is looked at as it is."""
+        now = self._passage.house.doors.clock.monotonic()
+        if not flow.guard.held:
+            flow.since = now
+        out = await self._release(lane, flow.guard.feed(text))
+        if not out and not self._soft and now - flow.since > self._passage.house.window_s:
+            out = await self._release(lane, flow.guard.overdue())
+        elif not out:
+            return out
+        flow.since = now
+        return out
 
     async def _release(self, lane: Lane, steps: Sequence[Ask | Emit]) -> bytes:
         """Follow the guard: ask what it asks; let pass what it lets pass, once the rules on answers agree."""

@@ -38,3 +38,5 @@ class House:
     pseudonym_key: bytes = field(repr=False)
     notice: str
     window_chars: int
+    window_s: float = 1.0
+    marked: frozenset[str] = frozenset()  # kinds of which no quiet word is a part: see redact.quiet

@@ -6,8 +6,13 @@ text itself says so, never where the network cut it, so the same answer gives th
 - after a sentence, a line or (in a longer window) a clause whose last word is plain lower case: no entity
   goes on behind such a word, while it may behind a digit, an initial or a capital ("Dr. ", "4111 ");
 - after an empty line, and after a full stop of Chinese and Japanese, which needs no space behind it;
+- after three plain lower-case words, as soon as the window is as long as all those before it together: the
+  first words leave early, and the windows of a long answer are as long as its clauses;
 - at the latest after `window_chars`. Such a window has no natural end, so its last part is only looked at,
   not released: an entity that crosses the place of the cut is seen whole and goes into the next window.
+
+Where all planned kinds begin in a word that tells (a digit, an `@`; see `redact.quiet`), words before such a
+word leave at once, and a window begins with it.
 
 A finding that touches the end of a window may go on behind it: it opens the next window. One that fills a
 whole window of `window_chars` is replaced as far as it is known, and what follows up to the next white space
@@ -23,6 +28,7 @@ from dataclasses import replace as changed
 from typing import Literal
 
 from proxy.exchange import CleanText
+from proxy.redact.quiet import is_calm, quiet_chars
 from proxy.redact.redactor import replace
 from proxy.redact.spans import Span, merge, planned
 from proxy.redact.vault import PSEUDONYM, Vault
@@ -78,6 +84,7 @@ class Guard:
     see the windows before they leave, such as a judge). `leaks`: the vault that findings go to, never
     restored. `issued`: the vault of the prompt; its pseudonyms are not findings, but they do not shield the
     words beside them. `window_chars`: at most this much is held back, and what came while an `Ask` was open.
+    `marked`: kinds of which no quiet word is a part.
     """
 
     def __init__(
@@ -88,6 +95,7 @@ class Guard:
         issued: Vault,
         window_chars: int,
         always_ask: bool = False,
+        marked: frozenset[str] = frozenset(),
     ) -> None:
         if window_chars < 2:  # one to release and one to look ahead at
             raise ValueError("a window has at least two characters")
@@ -96,13 +104,17 @@ class Guard:
         self._leaks = leaks
         self._issued = issued
         self._window_chars = window_chars
+        self._lets_quiet_pass = not always_ask and all(kind.kind in marked for kind in plan)
+        # A judge is asked about sentences: its time is dear, and it judges a part of one badly.
+        self._calm_chars = window_chars if always_ask else 0
+        self._at_word = True  # what is held begins with a word of which nothing was seen before
         self._ahead = min(LOOKAHEAD_CHARS, window_chars // 2)
         self._held = ""
         self._later: list[str] = []
         self._context = ""
         self._scanned = 0  # no border up to here but those that a carried finding has crossed
         self._asked = 0  # length of the window that is being asked about
-        self._ending: Literal["border", "forced", "final"] = "border"
+        self._ending: Literal["border", "forced", "early", "final"] = "border"
         self._swallowing = False
         self._finished = False
 
@@ -113,7 +125,7 @@ class Guard:
 
     @property
     def held(self) -> str:
-        """What has come and was not released yet. For counting it, and nothing else: nobody has looked at it."""
+        """What has come and was not released yet. For counting it, and nothing else: nobody looked at it."""
         return "".join((self._held, *self._later))
 
     def feed(self, text: str) -> list[Ask | Emit]:
@@ -131,6 +143,9 @@ class Guard:
         cut = self._cut(window, findings)
         leaving = [finding for finding in findings if finding.end <= cut]
         emitted = replace(window[:cut], leaving, self._leaks, self._plan)
+        self._at_word = cut == len(window) and window[-1].isspace()
+        if not self._lets_quiet_pass:
+            self._calm_chars = min(self._calm_chars + cut, CLAUSE_CHARS)
         self._release(cut)
         return [*([Emit(emitted)] if emitted else []), *self._next()]
 
@@ -139,14 +154,33 @@ class Guard:
         self._finished = True
         return [] if self.waiting else self._next()
 
+    def overdue(self) -> list[Ask | Emit]:
+        """What is held has waited for long: ask about it as far as it is, to let go as much of it as may."""
+        if not self._asks or self.waiting or not self._held:
+            return []
+        self._asked, self._ending = len(self._held), "early"
+        return [Ask(self._held, self._context)]
+
     def _next(self) -> list[Ask | Emit]:
         if self._later:
             self._held += "".join(self._later)
             self._later.clear()
         if self._swallowing:
             self._swallow()
+        passing = self._quiet()
         self._asked = self._window()
-        return [Ask(self._held[: self._asked], self._context)] if self._asked else []
+        return [*passing, Ask(self._held[: self._asked], self._context)] if self._asked else passing
+
+    def _quiet(self) -> list[Ask | Emit]:
+        """The quiet words that the held text begins with, let go."""
+        if not self._lets_quiet_pass or not self._at_word:
+            return []
+        end = quiet_chars(self._held, ended=self._finished)
+        if not end:
+            return []
+        quiet = Emit(CleanText(self._held[:end]))
+        self._release(end)
+        return [quiet]
 
     def _window(self) -> int:
         """The length of the next window, 0 if it has not ended yet; and why it ends there."""
@@ -164,15 +198,20 @@ class Guard:
         bound = min(len(self._held), self._window_chars)
         gap = _GAP.search(self._held, self._scanned, bound)
         while gap:
-            if _ends_window(self._held, gap.start()):
+            if _ends_window(self._held, gap.start()) or self._is_calm(gap.start()):
                 self._scanned = gap.end()
                 return gap.end()
             gap = _GAP.search(self._held, gap.end(), bound)
         self._scanned = bound
         return 0
 
+    def _is_calm(self, gap: int) -> bool:
+        return gap >= self._calm_chars and is_calm(self._held, gap)
+
     def _cut(self, window: str, findings: Sequence[Span]) -> int:
         """How much of the window may leave."""
+        if self._ending == "early":
+            return self._early_cut(window, findings)
         if self._ending == "forced":
             return self._forced_cut(window, findings)
         touches = findings and findings[-1].end >= len(window.rstrip())
@@ -182,12 +221,20 @@ class Guard:
 
     def _forced_cut(self, window: str, findings: Sequence[Span]) -> int:
         cut = _last_gap(window, len(window) - self._ahead)
-        whole = [(span.start, span.end) for span in findings]
-        for start, end in [*whole, *_issued_in(window, self._issued)]:
+        for start, end in self._indivisible(window, findings):
             if start < cut < end:
                 cut = start or end
         self._swallowing = cut == len(window)
         return cut
+
+    def _early_cut(self, window: str, findings: Sequence[Span]) -> int:
+        """Behind the last plain word; nothing may be cut in two that can still grow."""
+        cut = _last_plain_gap(window, 0, len(window))
+        crossed = (start for start, end in self._indivisible(window, findings) if start < cut < end)
+        return min(crossed, default=cut)
+
+    def _indivisible(self, window: str, findings: Sequence[Span]) -> list[tuple[int, int]]:
+        return [*((span.start, span.end) for span in findings), *_issued_in(window, self._issued)]
 
     def _release(self, cut: int) -> None:
         before = self._context + self._held[:cut]
@@ -238,10 +285,14 @@ def _last_gap(window: str, limit: int) -> int:
     Not in the first half: each question should get the answer ahead by more than it looks at twice.
     """
     gaps = [gap.end() for gap in _GAP.finditer(window, limit // 2, limit)]
-    for gap in reversed(gaps):
-        if _ends_plain(window[max(0, gap - _LONGEST_WORD) : gap - 1]):
-            return gap
-    return gaps[-1] if gaps else limit
+    return _last_plain_gap(window, limit // 2, limit) or (gaps[-1] if gaps else limit)
+
+
+def _last_plain_gap(window: str, start: int, end: int) -> int:
+    """The last place from `start` to `end` behind a plain word and a space; 0 if there is none."""
+    gaps = [gap.end() for gap in _GAP.finditer(window, start, end)]
+    plain = (gap for gap in reversed(gaps) if _ends_plain(window[max(0, gap - _LONGEST_WORD) : gap - 1]))
+    return next(plain, 0)
 
 
 def _findings(

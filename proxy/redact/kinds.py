@@ -9,6 +9,15 @@ NAMED_KINDS = frozenset({"PERSON", "LOCATION", "ORGANIZATION", "NRP", "DATE_TIME
 Dates are found both ways, and count as names here: in an identifier they are left alone."""
 
 
+MARKED_KINDS = frozenset(
+    {
+        *("EMAIL_ADDRESS", "PHONE_NUMBER", "CREDIT_CARD", "IBAN_CODE", "IP_ADDRESS"),
+        *("US_SSN", "US_ITIN", "US_BANK_NUMBER", "UK_NHS", "UK_NINO"),
+    }
+)
+"""Their patterns begin in the word with a digit or an `@`, unless others are configured for the kind."""
+
+
 def for_identifiers(plan: Iterable[KindPlan]) -> tuple[KindPlan, ...]:
     """The plan for texts that are no prose: names of tools, keys, enumerations.
 

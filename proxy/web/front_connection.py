@@ -138,7 +138,7 @@ class Connection(RequestHandler):
     def log_exception(self, *_args: Any, **kw: Any) -> None:
         """aiohttp would print the message and the traceback, and both may quote content."""
         fault = kw.get("exc_info")
-        if isinstance(fault, RequestPayloadError):  # met while the rest of a refused body was read and dropped
+        if isinstance(fault, RequestPayloadError):  # in the rest of a body that was refused already
             self._lobby.malformed += 1
         else:
             self._lobby.fault("connection_fault", fault)

@@ -37,8 +37,10 @@ class GateRequest(web.BaseRequest):
         for name in headers:
             if name not in _ANSWER_NAMES and name.lower() not in ANSWER_HEADERS:
                 raise RuntimeError("a handler set a header that is not on the list of answer headers")
-        if self.lobby.draining or self._message.upgrade:
+        if self.lobby.draining or self._message.upgrade or self._message.chunked:
             # The parser drops what came along behind an upgrade: where the next request starts is unknown.
+            # And it puts the last trailer behind a chunked body into the head of the next request, which a
+            # proxy in front of us may have sent for somebody else (aiohttp 3.14.5): there must be none.
             response.force_close()
             headers[hdrs.CONNECTION] = "close"
 

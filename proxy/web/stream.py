@@ -40,8 +40,11 @@ class Stream:
         return self._response.prepared
 
     async def send(self, piece: bytes) -> None:
-        """Raises ConnectionError when the caller has gone. A piece is whole events, so that a comment can stand
-        before and behind it: each is handed to the transport in one go, and only then waited for."""
+        """Raises ConnectionError when the caller has gone.
+
+        A piece is whole events, so that a comment can stand before and behind it: each is handed to the
+        transport in one go, and only then waited for.
+        """
         if not self._response.prepared:
             await self._response.prepare(self._request)
         await self._response.write(piece)

@@ -33,6 +33,9 @@ ANSWER_HEADERS: Final = frozenset(
 )
 """The only headers that reach a caller. Nothing of an upstream's answer passes by default."""
 
+CREDENTIALS: Final = ("Authorization", "x-api-key")
+"""The headers in which callers send keys and tokens. No browser sends them to another origin unasked."""
+
 _VERSIONS: Final = ((1, 1), (1, 0))
 
 # RFC 3986 uri-host without percent-encoding and sub-delims, with the `_` that container networks use.
@@ -93,9 +96,13 @@ def content_coding(headers: Headers) -> Literal["identity", "gzip"]:
 def check_json(headers: Headers) -> None:
     """Raise MediaTypeUnknown unless the body claims to be JSON in UTF-8.
 
-    A browser sends any other type across origins without asking first; this one needs its owner's leave.
+    A browser sends any other type, or none, across origins without asking first; this one needs its owner's
+    leave. A credential in a header needs it, too, so that a call with one may leave the type out, as some
+    clients of Ollama do.
     """
     types = headers.getall("Content-Type", ())
+    if not types and any(headers.getall(name, ()) for name in CREDENTIALS):
+        return
     if len(types) != 1 or not (types[0] == "application/json" or _JSON_TYPE.fullmatch(types[0])):
         raise MediaTypeUnknown("Content-Type must be application/json.")
 

@@ -89,7 +89,7 @@ def reading(read: Callable[[Json, Counter[str]], Iterable[AnswerEvent]]) -> Call
 class Measured:
     """Everything of one answer."""
 
-    head: Head = field(default_factory=lambda: Head("", 0))
+    head: Head = field(default_factory=lambda: Head(0))
     vectors: list[Vector] = field(default_factory=list, repr=False)
     scores: list[Score] = field(default_factory=list)
     tokens: Tokens | None = field(default=None, repr=False)

@@ -25,7 +25,7 @@ from tests.clients.page import snippets
 from tests.pages import Block
 from tests.real_model import Background
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]  # a house and a run of a client, on a busy machine
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]  # a house and two runs of a client, each bounded
 
 
 class Street:

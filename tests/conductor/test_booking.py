@@ -57,7 +57,7 @@ async def test_a_whole_answer_without_usage_is_counted_and_the_caller_is_told_no
 
 @pytest.mark.parametrize("pieces", [1, 2, 3])
 async def test_a_caller_that_leaves_in_a_stream_is_booked_for_what_has_come(pieces: int) -> None:
-    play = Play(upstream=ScriptedUpstream(Head("a", 1), *[SAYS] * 5))
+    play = Play(upstream=ScriptedUpstream(Head(1), *[SAYS] * 5))
     with pytest.raises(asyncio.CancelledError):
         await stopped_after(play, pieces)
     status, usage = booked(play)
@@ -67,7 +67,7 @@ async def test_a_caller_that_leaves_in_a_stream_is_booked_for_what_has_come(piec
 
 async def test_text_that_the_guard_still_holds_was_paid_for_too() -> None:
     held = Delta(Lane(0, "content"), "no border in here")
-    upstream = ScriptedUpstream(Head("a", 1), SAYS, held, UpstreamUnavailable("gone"))
+    upstream = ScriptedUpstream(Head(1), SAYS, held, UpstreamUnavailable("gone"))
     play = Play(policies=ScriptedPolicies(prompt=allow(redact_answer=(MAIL,))), upstream=upstream)
     with pytest.raises(UpstreamUnavailable):
         await play.run(chat(PROMPT))
@@ -78,7 +78,7 @@ async def test_text_that_the_guard_still_holds_was_paid_for_too() -> None:
 async def test_arguments_of_a_tool_call_that_never_ended_were_paid_for_too() -> None:
     lane = Lane(0, "tool", 0)
     upstream = ScriptedUpstream(
-        Head("a", 1), ToolOpen(lane, "c", "mail"), Delta(lane, '{"to": "x'), UpstreamUnavailable("gone")
+        Head(1), ToolOpen(lane, "c", "mail"), Delta(lane, '{"to": "x'), UpstreamUnavailable("gone")
     )
     play = Play(upstream=upstream)
     with pytest.raises(UpstreamUnavailable):
@@ -90,7 +90,7 @@ async def test_arguments_of_a_tool_call_that_never_ended_were_paid_for_too() -> 
 
 
 async def test_usage_that_came_before_the_caller_left_is_no_estimate() -> None:
-    upstream = ScriptedUpstream(Head("a", 1), SAYS, Usage(7, 9), SAYS, SAYS)
+    upstream = ScriptedUpstream(Head(1), SAYS, Usage(7, 9), SAYS, SAYS)
     play = Play(upstream=upstream)
     with pytest.raises(asyncio.CancelledError):
         await stopped_after(play, 3)
@@ -140,7 +140,7 @@ async def test_a_long_answer_is_counted_in_part_and_the_rest_by_its_rate() -> No
             return len(text) // 2
 
     long = Delta(Lane(0, "content"), "word " * COUNTED_CHARS)
-    play = Play(upstream=ScriptedUpstream(Head("a", 1), long, UpstreamUnavailable("gone")), tokens=Halves())
+    play = Play(upstream=ScriptedUpstream(Head(1), long, UpstreamUnavailable("gone")), tokens=Halves())
     with pytest.raises(UpstreamUnavailable):
         await play.run(chat(PROMPT))
     usage = booked(play)[1]
@@ -150,14 +150,14 @@ async def test_a_long_answer_is_counted_in_part_and_the_rest_by_its_rate() -> No
 
 
 async def test_a_caller_whose_connection_breaks_while_it_is_written_to_has_gone() -> None:
-    play = Play(upstream=ScriptedUpstream(Head("a", 1), SAYS, Finish(0, "stop")))
+    play = Play(upstream=ScriptedUpstream(Head(1), SAYS, Finish(0, "stop")))
     with pytest.raises(ConnectionResetError):
         await stopped_after(play, 1, by=ConnectionResetError)
     assert booked(play)[0] == "client_gone"
 
 
 async def test_a_proxy_that_stops_says_so_and_does_not_blame_the_caller() -> None:
-    play = Play(upstream=ScriptedUpstream(Head("a", 1), *[SAYS] * 5))
+    play = Play(upstream=ScriptedUpstream(Head(1), *[SAYS] * 5))
     with pytest.raises(Stopping):
         await stopped_after(play, 2, stopping=lambda: True)
     [summary] = play.tally.summaries

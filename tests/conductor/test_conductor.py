@@ -16,6 +16,7 @@ from proxy.errors import (
     NotTranslatable,
     RecordUnavailable,
     SoftRuleDenied,
+    UpstreamRefused,
     UpstreamUnavailable,
 )
 from proxy.exchange import Delta, End, Finish, Head, Lane, ToolOpen
@@ -470,7 +471,7 @@ async def test_a_tool_that_was_taken_out_of_the_request_is_not_called() -> None:
 
 async def test_the_ids_of_an_answer_are_ours() -> None:
     play = Play()
-    play.upstream.events = [Head("an-address@example.com", 7, "words"), *tool_call("{}")]
+    play.upstream.events = [Head(7), *tool_call("{}")]
     exchange = chat("Hi", tools=[MAIL_TOOL])
     async with play.conductor.converse(ANNA, exchange) as reply:
         said = b"".join([out async for out in reply.stream(ChatWriter(exchange))]).decode()
@@ -500,6 +501,24 @@ async def test_another_server_is_asked_when_the_first_has_begun_nothing() -> Non
     assert [name for name, _ in play.upstream.asked] == ["near", "far"]
     assert [json.loads(body)["model"] for body in play.upstream.bodies] == ["w", "w2"]
     assert play.tally.summaries[0].upstream == "far"
+
+
+@pytest.mark.parametrize("soft", [(), (BESIDE,)])
+async def test_another_server_is_asked_when_the_first_says_that_it_is_busy(soft: tuple[SoftAsk, ...]) -> None:
+    play = Play(policies=ScriptedPolicies(admission=allow(soft=soft)))
+    two_servers(play)
+    play.upstream.busy = {"near"}
+    assert await play.run(chat("Hi")) == "Hello.[stop][end]"
+    assert [name for name, _ in play.upstream.asked] == ["near", "far"]
+
+
+async def test_when_all_are_busy_the_caller_is_told_what_the_last_one_said() -> None:
+    play = Play()
+    two_servers(play)
+    play.upstream.busy = {"near", "far"}
+    with pytest.raises(UpstreamRefused) as caught:
+        await play.run(chat("Hi"))
+    assert caught.value.upstream_status == 503
 
 
 async def test_the_policies_decide_about_the_other_server_before_it_is_asked() -> None:

@@ -16,7 +16,7 @@ from tests.wire.rooms import read
 
 WORDS = "anna@example.com"
 VECTORS: tuple[AnswerEvent, ...] = (
-    Head("", 0),
+    Head(0),
     Vector(0, (0.5, 0.25)),
     Vector(1, (0.125,)),
     Usage(4, 0),
@@ -185,7 +185,7 @@ async def test_texts_of_several_prompts_are_guarded_and_restored_each_on_its_lan
     )
     stage = play(wire="openai_completions", admission=allow(redact_prompt=(MAIL,)))
     stage.upstream.events = (
-        Head("", 0),
+        Head(0),
         Delta(Lane(1, "content"), "is "),
         Delta(Lane(0, "content"), "<EMAIL_"),
         Finish(1, "stop"),

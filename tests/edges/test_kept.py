@@ -132,3 +132,20 @@ async def test_a_change_while_it_is_read_is_seen_by_the_next_look(path: Path) ->
     kept = await of(path, read)
     async with looking(kept):
         await until(lambda: kept.current == 22)
+
+
+async def test_what_could_not_be_read_is_tried_again_though_the_file_is_the_same(path: Path) -> None:
+    scarce: list[bool] = []
+
+    def read() -> int:
+        if scarce:
+            raise OSError(24, "Too many open files")
+        return number(path)
+
+    kept = await of(path, read)
+    scarce.append(True)
+    async with looking(kept):
+        await asyncio.to_thread(path.write_text, "22")
+        await until(lambda: kept.problem is not None)
+        scarce.clear()
+        await until(lambda: kept.current == 22)

@@ -74,10 +74,10 @@ async def test_bad_bodies_are_refused_without_an_echo(
 @pytest.mark.parametrize(
     ("path", "status", "code"),
     [
-        ("/v1/completions", 404, "route_unknown"),
-        ("/v1/embeddings", 404, "route_unknown"),
-        ("/v1/responses", 404, "route_unknown"),
-        ("/tokenize", 404, "route_unknown"),
+        ("/v1/audio/speech", 404, "route_unknown"),
+        ("/v1/images/generations", 404, "route_unknown"),
+        ("/invocations", 404, "route_unknown"),
+        ("/v1/realtime", 404, "route_unknown"),
         ("/v1/chat/completions/", 404, "route_unknown"),
         ("//v1/chat/completions", 404, "route_unknown"),
         ("/v1%2fchat/completions", 404, "route_unknown"),

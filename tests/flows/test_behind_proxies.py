@@ -117,8 +117,10 @@ async def test_two_good_requests_behind_each_other_are_two(place: Place, way: st
     hidden = request(place.program, "second", "Connection: close", stream=False)
     before = len(place.upstream.asked)
     heard = await place.attack(way, SMUGGLING[name](_open_head(place.program), _body("first"), hidden))
-    assert place.upstream.asked[before:] == ["first", "second"]
-    assert heard.count(b"HTTP/1.1 200") == 2
+    chunked = way == "directly" and "chunks" in name  # there a chunked request is the last of its connection
+    words = ["first"] if chunked else ["first", "second"]
+    assert place.upstream.asked[before:] == words
+    assert heard.count(b"HTTP/1.1 200") == len(words)
 
 
 # These are one good request each, or two. Behind a proxy it is that one's reading of the others that we get.

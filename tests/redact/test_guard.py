@@ -25,11 +25,23 @@ ANSWERS = st.lists(st.tuples(WORDS, st.sampled_from([" ", " ", " ", "\n", "\n\n"
 )
 
 
-def guard(*, window_chars: int = 160, plan: tuple[KindPlan, ...] = PLAN, always_ask: bool = False) -> Guard:
+def guard(
+    *,
+    window_chars: int = 160,
+    plan: tuple[KindPlan, ...] = PLAN,
+    always_ask: bool = False,
+    marked: frozenset[str] = frozenset(),
+) -> Guard:
     issued = vault()
     issued.issue("EMAIL_ADDRESS", "jane@example.com")
-    leaks = vault("leaks")
-    return Guard(plan=plan, leaks=leaks, issued=issued, window_chars=window_chars, always_ask=always_ask)
+    return Guard(
+        plan=plan,
+        leaks=vault("leaks"),
+        issued=issued,
+        window_chars=window_chars,
+        always_ask=always_ask,
+        marked=marked,
+    )
 
 
 class Play:
@@ -171,8 +183,29 @@ def test_windows_do_not_end_where_an_entity_could_go_on(text: str) -> None:
 
 
 def test_a_clause_ends_a_window_only_when_it_is_long() -> None:
-    long = "plain words and " * 6
+    long = "Plain Words and " * 6
     assert windows(f"{long}so, and more")[0] == f"{long}so, "
+
+
+def test_the_first_window_ends_after_three_plain_words_and_the_later_ones_are_longer() -> None:
+    lengths = [len(window) for window in windows("some plain words of a model that goes on and on " * 8)]
+    assert lengths[0] == len("some plain words ")
+    assert all(length <= 2 * sum(lengths[:number]) for number, length in enumerate(lengths) if number)
+    assert all(80 <= length <= 110 for length in lengths[4:-1])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["12 rue de la Paix", "at van de la Rosa", "say Ab plain words", "a b c d e f g", "aa.bb is the card"],
+)
+def test_a_window_does_not_end_after_words_that_a_name_may_have_in_it(text: str) -> None:
+    assert windows(text) == [text]
+
+
+def test_a_judge_is_asked_about_sentences() -> None:
+    play = Play(guard(always_ask=True))
+    play.run(["some plain words of a model that goes on and on. And more."])
+    assert [ask.window for ask in play.asks][0].endswith("and on. ")
 
 
 def test_text_leaves_as_soon_as_its_window_is_settled() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from proxy.engines import UpstreamRoute
-from proxy.errors import RequestInvalid, Unauthenticated
+from proxy.errors import RequestInvalid, Stopping, Unauthenticated
 from proxy.exchange import Credentials, Identity, Json
 from proxy.settings import Limits
 from proxy.web.doors import Doors
@@ -110,6 +110,16 @@ def _shape(value: Json) -> Any:
 
 def test_every_dialect_has_a_smallest_request() -> None:
     assert set(raw_http.ASKS) == set(DIALECTS)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_dialect_can_say_that_the_proxy_is_stopping(dialect: str) -> None:
+    """Before an answer has begun, and as the end of a stream."""
+    speaks = DIALECTS[dialect]
+    body = json.loads(raw_http.ask(dialect))
+    exchange = speaks.parse(body, exchange_id="id-of-ours", limits=SMALL, model="small")
+    assert "stopping" in json.dumps(json.loads(speaks.error_body(Stopping(), "id-of-ours")))
+    assert b"stopping" in speaks.writer(exchange).error(Stopping(), "id-of-ours")
 
 
 @every_door
@@ -249,7 +259,8 @@ async def test_a_body_that_is_not_json_by_its_type_is_refused_in_its_shape(diale
         b"",
     ]
     raws = {one.decode(): good.replace(b"application/json", one, 1) for one in types}
-    raws["none"] = good.replace(b"Content-Type: application/json\r\n", b"", 1)
+    bare = good.replace(b"Content-Type: application/json\r\n", b"", 1)
+    raws["none, from who could be a browser"] = bare.replace(raw_http.KEY, b"", 1)
     async with gate() as (there, scripted, _):
         for name, answer in (await answers(there, raws)).items():
             refused(answer, DIALECTS[dialect].error_body, name=name)

@@ -35,7 +35,8 @@ class Stage:
             writer.write(ASK)
             async with asyncio.timeout(5):
                 with contextlib.suppress(asyncio.IncompleteReadError):
-                    return await reader.readuntil(END)
+                    head = await reader.readuntil(b"\r\n\r\n")
+                    return head + await reader.readuntil(END)
                 return b""
         finally:
             writer.close()

@@ -20,6 +20,9 @@ SETTLE_BYTES: Final = 64 * 1024
 """What an answer that is whole to its reader may still take, in time and size, until its connection is closed
 instead of kept: the last chunk of a stream often comes a moment after `[DONE]`."""
 
+REST_S: Final = 0.05
+"""After a stream: llama.cpp promises `Keep-Alive` and closes a moment later; a request then would be lost."""
+
 HIGH_WATER: Final = 64 * 1024
 """Bytes that may wait for a slow reader before the server is made to wait: some hundred tokens."""
 
@@ -46,7 +49,7 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._framing = Framing()
         self._transport: asyncio.Transport | None = None
-        self._state: Literal["idle", "asked", "settling", "closed"] = "idle"
+        self._state: Literal["new", "idle", "asked", "settling", "closed"] = "new"
         self._since = self._loop.time()  # when the last byte moved, or the state began
         self._failure: UpstreamUnavailable | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -113,7 +116,7 @@ class Connection(asyncio.Protocol):
         self._on_lost(self)  # uvloop tells nobody when a connection is given up while it is made
 
     def usable(self, now: float) -> bool:
-        """Whether a kept one can take a request."""
+        """Whether it can take a request."""
         transport = self._transport
         return (
             self._state == "idle"
@@ -127,7 +130,8 @@ class Connection(asyncio.Protocol):
         return self._state == "settling"
 
     def sweep(self, now: float, silence_s: float) -> None:
-        """Called now and then: end what has been silent or idle for too long."""
+        """Called now and then: end what has been silent or idle for too long. Not what is still being made:
+        that has a time of its own."""
         quiet = now - self._since
         if self._state == "asked":
             if quiet > silence_s and not self._paused and not self._framing.complete:
@@ -141,6 +145,9 @@ class Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own is none by its type
         if self._state == "closed":  # given up while it was made
             self._transport.abort()
+            return
+        self._state = "idle"
+        self._since = self._loop.time()
 
     def data_received(self, data: bytes) -> None:
         if self._state == "settling":
@@ -254,10 +261,20 @@ class Connection(asyncio.Protocol):
             self.close()
             return
         self._framing.pieces.clear()
-        self._state = "idle"
+        self._held = 0
         self._since = self._loop.time()
         if self._paused:
             self._resume()
+        if self._framing.chunked:
+            self._state = "settling"
+            self._loop.call_later(REST_S, self._rested)
+        else:
+            self._rested()
+
+    def _rested(self) -> None:
+        if self._state == "closed":
+            return
+        self._state = "idle"
         self._on_free(self)
 
     def _pause(self) -> None:

@@ -41,7 +41,7 @@ class Framing:
 
     __slots__ = (
         "_barren", "_fields", "_interim", "_interims", "_parser", "_until_close",
-        "complete", "head", "keep", "on_body", "pieces",
+        "chunked", "complete", "head", "keep", "on_body", "pieces",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -54,6 +54,7 @@ class Framing:
         self.head: Head | None = None
         self.complete = False
         self.keep = False
+        self.chunked = False
         self.pieces.clear()
         self._fields: dict[bytes, bytes] = {}
         self._barren = 0
@@ -121,6 +122,7 @@ class Framing:
             raise ValueError("a transfer coding that two readers could take in two ways")
         self._until_close = status not in _BODYLESS and not any(name in fields for name in _FRAMING)
         self.keep = self._parser.should_keep_alive()
+        self.chunked = coding is not None
         self.head = Head(
             status,
             _plain(fields.get(b"content-type", b"")).partition(";")[0].strip(),

@@ -18,7 +18,6 @@ from proxy.exchange import (
     End,
     Exchange,
     Finish,
-    Head,
     Lane,
     LaneKind,
     Tokens,
@@ -110,7 +109,6 @@ class _Stream:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._told = _Told(exchange)
-        self._head = Head("", 0)
         self._begun = False
         self._blocks = 0
         self._lane: Lane | None = None
@@ -122,8 +120,6 @@ class _Stream:
                 turn = b"" if lane == self._lane else self._turn(lane)
                 before, after = self._around
                 return turn + before + orjson.dumps(text) + after
-            case Head():
-                self._head = event
             case End():
                 return self._last()
             case _:
@@ -140,7 +136,7 @@ class _Stream:
         if self._begun:
             return b""
         self._begun = True
-        message = _envelope(self._exchange, self._head)
+        message = _envelope(self._exchange)
         message |= {"content": [], "stop_reason": None, "stop_sequence": None, "usage": _usage(None)}
         return _event({"type": "message_start", "message": message})
 
@@ -187,15 +183,12 @@ class _Whole:
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._told = _Told(exchange)
-        self._head = Head("", 0)
         self._texts: dict[LaneKind, list[str]] = {"reasoning": [], "content": [], "refusal": []}
 
     def write(self, event: AnswerEvent) -> bytes:
         match event:
             case Delta(lane, text) if lane.kind != "tool":
                 self._texts[lane.kind].append(text)
-            case Head():
-                self._head = event
             case End():
                 return self._body()
             case _:
@@ -207,7 +200,7 @@ class _Whole:
 
     def _body(self) -> bytes:
         self._told.refused = bool(self._texts["refusal"])
-        body = _envelope(self._exchange, self._head) | {"content": list(self._blocks())}
+        body = _envelope(self._exchange) | {"content": list(self._blocks())}
         return orjson.dumps({**body, **self._told.stop(), "usage": _usage(self._told.usage)})
 
     def _blocks(self) -> Iterator[dict[str, Any]]:
@@ -219,9 +212,9 @@ class _Whole:
             yield {"type": "tool_use", "id": call.call_id, "name": call.name, "input": _input(call)}
 
 
-def _envelope(exchange: Exchange, head: Head) -> dict[str, Any]:
+def _envelope(exchange: Exchange) -> dict[str, Any]:
     return {
-        "id": head.id or f"msg_{exchange.id}",
+        "id": f"msg_{exchange.id}",
         "type": "message",
         "role": "assistant",
         "model": exchange.model,

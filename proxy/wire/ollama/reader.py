@@ -57,7 +57,7 @@ class TextReader:
         answers.count_unknown(self.dropped, chunk, _CHUNK)
         if not self._headed:
             self._headed = True
-            events.append(Head("", _created(chunk.get("created_at"))))
+            events.append(Head(_created(chunk.get("created_at"))))
         self._read_message(chunk.get("message"), events)
         _read_text(chunk, (("thinking", _REASONING), ("response", _CONTENT)), events)
         done = chunk.get("done")

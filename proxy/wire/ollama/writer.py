@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import orjson
 
-from proxy.errors import Denied, SluicegateError, UpstreamUnavailable
+from proxy.errors import Denied, SluicegateError, UpstreamUnavailable, told
 from proxy.exchange import AnswerEvent, Delta, End, Exchange, Finish, Head, Json, ToolOpen, Usage, Vector
 from proxy.wire.ndjson import line, unbroken
 
@@ -56,7 +56,7 @@ class TextWriter:
                 return self._text("reasoning" if lane.kind == "reasoning" else "content", text)
             case ToolOpen():
                 self._opened = event
-            case Head(_, created):
+            case Head(created):
                 self._begin(created)
             case Finish(_, reason):
                 self._finish = _REASONS.get(reason, reason)
@@ -182,7 +182,7 @@ def error_body(error: SluicegateError, request_id: str) -> bytes:
 
 def _error(error: SluicegateError, request_id: str) -> dict[str, Json]:
     return {
-        "error": error.reason,
+        "error": told(error),  # all that Ollama's clients show
         "code": error.code,
         "param": error.param,
         "rules": error.rules,

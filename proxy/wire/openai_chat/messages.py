@@ -213,7 +213,7 @@ MEMBERS: Final[Mapping[str, Mapping[str, Member]]] = {
     },
     "tool": {**_SAID, "tool_call_id": _identifier},
 }
+"""What a message of each role may hold."""
 
 _NAMES: Final = frozenset(name for members in MEMBERS.values() for name in members)
 """Of every role: `text-generation` sends a user's message with the empty fields of an assistant's."""
-"""What a message of each role may hold."""

@@ -29,6 +29,7 @@ class ChatReader:
         self._whole = answers.Body()
         self._headed = False
         self._ended = False
+        self._bare = False  # neither index nor finish reason: its [DONE] ends the one choice that it has
         self._open: set[int] = set()
         self._finished: set[int] = set()
         self._calls: dict[Lane, ToolOpen] = {}
@@ -59,6 +60,9 @@ class ChatReader:
         return []
 
     def _end(self, events: list[AnswerEvent]) -> None:
+        if self._bare and not self._finished:
+            self._finished.add(0)
+            events.append(Finish(0, "stop"))
         if not self._open or self._open != self._finished:
             raise UpstreamUnavailable("The model server ended its answer before it was whole.")
         self._ended = True
@@ -83,7 +87,9 @@ class ChatReader:
     def _read_choice(self, choice: Json, member: str, events: list[AnswerEvent]) -> None:
         if not isinstance(choice, dict):
             raise malformed("a choice")
-        index = answers.index(choice.get("index"), CHOICES)
+        bare = _is_bare(choice)
+        self._bare |= bare
+        index = 0 if bare else answers.index(choice.get("index"), CHOICES)
         self._open.add(index)
         if choice.keys() - _CHOICE:
             self._count(choice, _CHOICE)
@@ -157,6 +163,12 @@ class ChatReader:
 
     def _count(self, members: Mapping[str, Json], known: frozenset[str]) -> None:
         answers.count_unknown(self.dropped, members, known)
+
+
+def _is_bare(choice: Mapping[str, Json]) -> bool:
+    """A piece of text and nothing else: the least that a stream's choice can be, and all that some servers send."""
+    delta = choice.get("delta")
+    return choice.keys() == {"delta"} and isinstance(delta, dict) and "content" in delta
 
 
 def _finish_reason(reason: Json) -> str:

@@ -15,6 +15,9 @@ from proxy.exchange import AnswerEvent, Delta, End, Exchange, Finish, Head, Lane
 from proxy.wire import sse
 from proxy.wire.openai_errors import error_body
 
+FINGERPRINT: Final = "sluicegate"
+"""Some clients want one. A server's own is not passed on: it is a place for words that nobody read."""
+
 _MEMBERS: Final = {"content": "content", "reasoning": "reasoning_content", "refusal": "refusal"}
 """The member of a message that carries a lane. Of reasoning's two names in the field this is the older."""
 
@@ -49,7 +52,7 @@ class _Stream:
         self._exchange = exchange
         self._include_usage = include_usage
         self._usage: Usage | None = None
-        self._head = _prefix(exchange, Head("", 0))
+        self._head = _prefix(exchange, Head(0))
         self._tail = b'}],"usage":null}\n\n' if include_usage else b"}]}\n\n"
         self._open: dict[int, bool] = {}
 
@@ -117,7 +120,7 @@ class _Whole:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._head = Head("", 0)
+        self._head = Head(0)
         self._choices: dict[int, _Choice] = {}
         self._usage: Usage | None = None
 
@@ -175,15 +178,13 @@ def _prefix(exchange: Exchange, head: Head) -> bytes:
 
 
 def _envelope(exchange: Exchange, head: Head, kind: str) -> dict[str, Any]:
-    envelope = {
-        "id": head.id or f"chatcmpl-{exchange.id}",
+    return {
+        "id": f"chatcmpl-{exchange.id}",
         "object": "chat.completion.chunk" if kind == "chunk" else "chat.completion",
         "created": head.created,
         "model": exchange.model,
+        "system_fingerprint": FINGERPRINT,
     }
-    if head.fingerprint is not None:
-        envelope["system_fingerprint"] = head.fingerprint
-    return envelope
 
 
 def _choice(index: int, choice: _Choice) -> dict[str, Any]:

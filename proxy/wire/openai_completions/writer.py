@@ -10,6 +10,7 @@ import orjson
 from proxy.errors import Denied, SluicegateError
 from proxy.exchange import AnswerEvent, Delta, End, Exchange, Finish, Head, Usage
 from proxy.wire import sse
+from proxy.wire.openai_chat.writer import FINGERPRINT
 from proxy.wire.openai_errors import error_body
 
 
@@ -35,7 +36,7 @@ class _Stream:
         self._exchange = exchange
         self._include_usage: bool = options.get("include_usage", False)
         self._usage: Usage | None = None
-        self._prefix = _prefix(exchange, Head("", 0))
+        self._prefix = _prefix(exchange, Head(0))
         self._tail = b'}],"usage":null}\n\n' if self._include_usage else b"}]}\n\n"
         self._open: dict[int, bool] = {}
 
@@ -81,7 +82,7 @@ class _Whole:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._head = Head("", 0)
+        self._head = Head(0)
         self._texts: dict[int, list[str]] = {}
         self._finishes: dict[int, str] = {}
         self._usage: Usage | None = None
@@ -125,15 +126,13 @@ def _prefix(exchange: Exchange, head: Head) -> bytes:
 
 
 def _envelope(exchange: Exchange, head: Head) -> dict[str, Any]:
-    envelope = {
-        "id": head.id or f"cmpl-{exchange.id}",
+    return {
+        "id": f"cmpl-{exchange.id}",
         "object": "text_completion",
         "created": head.created,
         "model": exchange.model,
+        "system_fingerprint": FINGERPRINT,
     }
-    if head.fingerprint is not None:
-        envelope["system_fingerprint"] = head.fingerprint
-    return envelope
 
 
 def usage(told: Usage) -> dict[str, Any]:

@@ -69,7 +69,7 @@ class Output:
         self._exchange = exchange
         self._items: dict[Lane, OutputItem] = {}
         self._usage: Usage | None = None
-        self._head = Head("", 0)
+        self._head = Head(0)
 
     @property
     def items(self) -> list[OutputItem]:

@@ -93,7 +93,7 @@ class ResponsesReader:
         """The head, and once more if only a later event knows when the answer was made."""
         created = _created(response.get("created_at"))
         if self._head is None or (created and not self._head.created):
-            self._head = Head(answers.printable_or(response.get("id")) or "", created)
+            self._head = Head(created)
             events.append(self._head)
 
     def _end(self, response: dict[str, Json], events: list[AnswerEvent]) -> None:

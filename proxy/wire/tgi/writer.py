@@ -9,7 +9,7 @@ from typing import Final
 
 import orjson
 
-from proxy.errors import RateLimited, Refused, SluicegateError
+from proxy.errors import RateLimited, Refused, SluicegateError, told
 from proxy.exchange import AnswerEvent, Delta, End, Exchange, Finish, Json, Usage
 from proxy.wire import sse
 from proxy.wire.ndjson import unbroken
@@ -96,12 +96,12 @@ def error_body(error: SluicegateError, request_id: str) -> bytes:
     kind = "overloaded" if isinstance(error, RateLimited) else "generation"
     if isinstance(error, Refused) and kind == "generation":
         kind = "validation"
-    told = {
-        "error": error.reason,
+    document = {
+        "error": told(error),  # all that the official client shows
         "error_type": kind,
         "code": error.code,
         "param": error.param,
         "rules": error.rules,
         "request_id": request_id,
     }
-    return orjson.dumps(told)
+    return orjson.dumps(document)

@@ -108,7 +108,7 @@ def spell(exchange: Exchange, measured: Measured) -> Json:
     documents = exchange.body.get("return_documents", True)
     own = texts(exchange)
     return {
-        "id": measured.head.id or f"rerank-{exchange.id}",
+        "id": f"rerank-{exchange.id}",
         "model": exchange.model,
         "usage": booked(measured.usage),
         "results": [

@@ -75,7 +75,7 @@ def read(body: Json, dropped: Counter[str]) -> Iterator[AnswerEvent]:
 
 def spell(exchange: Exchange, measured: Measured) -> Json:
     return {
-        "id": measured.head.id or f"score-{exchange.id}",
+        "id": f"score-{exchange.id}",
         "object": "list",
         "created": measured.head.created,
         "model": exchange.model,

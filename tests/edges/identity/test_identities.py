@@ -274,6 +274,14 @@ async def test_a_trusted_peer_tells_the_claims_of_a_token_that_it_checked(peer: 
         assert found == Identity(Subject("alice", groups=("finance",)), "unknown", "forwarded_claims")
 
 
+async def test_forwarded_claims_are_held_to_the_issuer_that_they_name() -> None:
+    partner = settings(issuer="https://partner.example", tenant="partner", peer_claims=True)
+    two = replace(MESH, peer_issuers={**MESH.peer_issuers, partner.issuer: partner})
+    for issuer, tenant in ((ISSUER, "default"), (partner.issuer, "partner")):
+        found = await who(Credentials(peer=PEER, forwarded_claims=(claims(iss=issuer),)), two)
+        assert found.subject.tenant == tenant
+
+
 async def test_who_comes_through_a_workload_is_the_subject_and_the_workload_acts() -> None:
     sent = Credentials(peer=PEER, forwarded_claims=(claims(),), forwarded_certificates=(f"URI={LEDGER}",))
     found = await who(sent, MESH)

@@ -245,3 +245,11 @@ async def test_a_configuration_that_is_none_gives_no_keys(idp: Provider, content
         await until(lambda: len(idp.requests) > 0)
         await asyncio.sleep(0.02)
         assert keys.problem() is not None
+
+
+async def test_no_other_host_is_asked_for_an_issuers_keys(idp: Provider) -> None:
+    async with provider() as elsewhere, found_by_itself(idp, {"jwks_uri": elsewhere.url}) as keys:
+        await until(lambda: len(idp.requests) > 0)
+        await asyncio.sleep(0.05)
+        assert elsewhere.requests == []
+        assert keys.problem() is not None

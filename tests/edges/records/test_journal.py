@@ -188,7 +188,7 @@ async def test_delivered_segments_are_deleted(tmp_path: Path) -> None:
     async with running(tmp_path, settings) as journal:
         for number in range(400):
             await write(journal, f"x{number}")
-            if number % 40 == 0:
+            if number % 10 == 0:
                 await until(lambda: journal.status().behind_s == 0)
     assert len(await asyncio.to_thread(segments, tmp_path / "spool" / "0")) <= 2
     assert len(await decided(tmp_path)) == 400

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from proxy.edges.upstreams import connection as connection_module
-from proxy.edges.upstreams.connection import HIGH_WATER, Connection
+from proxy.edges.upstreams.connection import HIGH_WATER, REST_S, Connection
 from proxy.edges.upstreams.credentials import Credentials
 from proxy.edges.upstreams.framing import Head
 from proxy.edges.upstreams.pool import Pool
@@ -100,9 +100,23 @@ async def all_gone(server: ScriptedUpstream) -> None:
 
 async def test_a_connection_is_used_again_and_again() -> None:
     async with scripted(answer(b"a"), STREAM + chunk(b"b") + LAST) as server, pool(server.url) as one:
-        for _ in range(20):
+        for _ in range(6):
             await asked(one)
-    assert (server.connections, len(server.requests)) == (1, 20)
+            await asyncio.sleep(REST_S * 1.5)
+    assert (server.connections, len(server.requests)) == (1, 6)
+
+
+async def test_a_connection_rests_after_a_stream_for_its_server_may_be_closing_it() -> None:
+    async def closing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM + chunk(b"b") + LAST)
+        await writer.drain()
+        await asyncio.sleep(0.005)
+        raise ConnectionError
+
+    async with scripted(closing) as server, pool(server.url) as one:
+        for _ in range(20):
+            assert await asked(one) == b"b"
+    assert server.connections == 20
 
 
 async def test_the_latest_one_is_used_first_so_that_the_others_may_end() -> None:
@@ -177,6 +191,22 @@ async def test_idle_connections_are_dropped_before_the_server_does(monkeypatch: 
         assert await asked(one) == b"a"
 
 
+async def test_one_that_has_been_idle_for_too_long_is_not_used_even_before_it_is_dropped() -> None:
+    async with scripted(answer(b"a")) as server, pool(server.url) as one:
+        await asked(one)
+        one._kept[0]._since -= connection_module.KEEP_ALIVE_S
+        await asked(one)
+        assert server.connections == 2
+
+
+async def test_one_that_is_still_being_made_is_not_taken_for_idle() -> None:
+    lost: list[Connection] = []
+    connection = Connection(lost.append, lost.append)
+    connection.sweep(asyncio.get_running_loop().time() + 1000, 1.0)
+    assert lost == []
+    assert repr(connection) == "<Connection new>"
+
+
 # -- every cut
 
 
@@ -206,6 +236,7 @@ async def test_an_answer_that_arrives_byte_by_byte_is_the_same_and_its_connectio
 
     async with scripted(kept, slow) as server, pool(server.url) as one:
         assert await asked(one) == b"whole"
+        await asyncio.sleep(REST_S * 1.5)
         assert await asked(one) == b"whole"
         assert server.connections == 1
 
@@ -263,6 +294,7 @@ async def test_a_slow_reader_makes_the_server_wait_and_misses_nothing() -> None:
         assert written < len(pieces) * 6000 / 2, "the rest waits at the server, and is not taken for silence"
         assert await connection.read(100_000_000) == b"".join(pieces)
         one.release(connection, whole=True)
+        await asyncio.sleep(REST_S * 1.5)
         assert repr(one) == "<Pool: 0 in use, 1 kept>"
 
 
@@ -372,6 +404,26 @@ async def test_one_that_is_let_go_by_makes_room_for_the_next() -> None:
                 await one.take()
             one.release(connection, whole=True)
         assert server.connections == 3
+
+
+@pytest.mark.parametrize(
+    ("stream", "end"),
+    [
+        (STREAM.replace(b"Transfer", b"Connection: close\r\nTransfer"), LAST),
+        (STREAM, LAST + answer(b"evil")),
+        (STREAM, b"nonsense"),
+    ],
+)
+async def test_one_that_settles_badly_is_not_used_again(stream: bytes, end: bytes) -> None:
+    script = then(stream + chunk(b"a"), end, pause=0.02, hang=True)
+    async with scripted(script, answer(b"next")) as server, pool(server.url) as one:
+        connection = await one.take()
+        await ask(connection)
+        await connection.next_piece()
+        one.release(connection, whole=True)
+        await all_gone(server)
+        assert repr(one) == "<Pool: 0 in use, 0 kept>"
+        assert await asked(one) == b"next"
 
 
 async def test_an_answer_that_never_settles_is_closed() -> None:

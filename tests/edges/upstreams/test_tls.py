@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from proxy.edges.upstreams.connection import REST_S
 from proxy.errors import UpstreamUnavailable, UpstreamUnreached
 from proxy.settings import UpstreamTls
 from tests.edges.fakes_certificates import Authority
@@ -23,6 +24,7 @@ async def test_a_trusted_server_is_asked_and_its_connection_kept(
     ):
         assert await asked(upstreams) == "hi"
         assert await asked(upstreams, stream=True) == "a"
+        await asyncio.sleep(REST_S * 1.5)
         assert await asked(upstreams, stream=True, body=b"x" * 3_000_000) == "a"
         assert server.connections == 1
         assert len(server.requests[2]) > 3_000_000

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proxy.edges.upstreams.connection import REST_S
 from proxy.engines import UpstreamRoute
 from proxy.errors import (
     ConfigInvalid,
@@ -423,6 +424,7 @@ async def test_connections_of_whole_answers_are_kept() -> None:
     async with scripted(answer(b"hi."), whole, whole) as server, door(server.url) as upstreams:
         await asked(upstreams)
         await asked(upstreams, stream=True)
+        await asyncio.sleep(REST_S * 1.5)
         await asked(upstreams, stream=True)
     assert server.connections == 1
 

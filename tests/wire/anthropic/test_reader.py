@@ -32,7 +32,7 @@ from tests.wire.anthropic.upstreams import (
     words,
 )
 
-HEAD = Head("chatcmpl-K7L7G2lM", 0)
+HEAD = Head(0)
 CONTENT = Lane(0, "content")
 REASONING = Lane(0, "reasoning")
 
@@ -149,7 +149,7 @@ def test_what_follows_the_end_is_not_read() -> None:
         ["[]"],
         ["null"],
         ["[DONE]"],
-        [opened(1, type="text", text="")],
+        [opened(1, type="text", text=""), closed(0)],
         [opened(True, type="text", text="")],
         [opened(MOST_BLOCKS, type="text", text="")],
         [{"type": "content_block_start", "index": 0}],

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from proxy.errors import Denied, UpstreamUnavailable
 from proxy.exchange import AnswerEvent, Delta, End, Exchange, Finish, Head, Lane, Tokens, ToolOpen, Usage
-from proxy.wire.anthropic.writer import PING, CountWriter, MessageWriter
+from proxy.wire.anthropic.writer import CountWriter, MessageWriter
+from proxy.wire.registers import DIALECTS
 from tests.wire.anthropic.assembling import Assembled, assemble, told
 from tests.wire.anthropic.requests import ask, read, read_count
 from tests.wire.anthropic.requests import count as counting
@@ -16,7 +17,7 @@ from tests.wire.openai_chat import upstreams as chat
 
 STREAMING = read(ask(stream=True, stop_sequences=["END"]))
 WHOLE = read(ask(stop_sequences=["END"]))
-HEAD = Head("msg_1", 7)
+HEAD = Head(7)
 CONTENT, REASONING, REFUSAL = Lane(0, "content"), Lane(0, "reasoning"), Lane(0, "refusal")
 FIRST, SECOND = Lane(0, "tool", 0), Lane(0, "tool", 1)
 
@@ -46,7 +47,7 @@ def both(*answer: AnswerEvent) -> dict[str, Any]:
 
 def test_a_message_has_the_names_of_the_caller_and_the_usage_of_the_upstream() -> None:
     assert both(Delta(CONTENT, "Hi"), Delta(CONTENT, "!"), Finish(0, "stop"), Usage(32, 3, 31), End()) == {
-        "id": "msg_1",
+        "id": "msg_x-1",
         "type": "message",
         "role": "assistant",
         "model": "m",
@@ -160,7 +161,7 @@ def test_an_answer_of_nothing_is_an_empty_message() -> None:
 
 
 def test_an_answer_without_an_id_gets_the_exchanges_own() -> None:
-    assert json.loads(written(WHOLE, [Head("", 0), End()]))["id"] == "msg_x-1"
+    assert json.loads(written(WHOLE, [Head(0), End()]))["id"] == "msg_x-1"
 
 
 def test_nothing_is_said_before_there_is_something_to_say() -> None:
@@ -205,7 +206,15 @@ def test_an_error_before_any_event_is_a_whole_event() -> None:
 
 
 def test_what_keeps_a_stream_warm_is_an_event_of_the_protocol() -> None:
-    assert told(PING) == [{"type": "ping"}]
+    assert told(DIALECTS["anthropic_messages"].comment) == [{"type": "ping"}]
+
+
+def test_a_block_is_closed_once() -> None:
+    writer = MessageWriter(STREAMING)
+    answer: list[AnswerEvent] = [Delta(CONTENT, "a"), Finish(0, "stop"), End()]
+    stream = b"".join(writer.write(event) for event in answer)
+    stream += writer.error(UpstreamUnavailable("Gone."), "r")
+    assert stream.count(b"event: content_block_stop") == 1
 
 
 @pytest.mark.parametrize("name", STREAMS)

@@ -25,7 +25,7 @@ from tests.wire.ollama.examples import (
 )
 
 CONTENT, REASONING, TOOL = Lane(0, "content"), Lane(0, "reasoning"), Lane(0, "tool", 0)
-HEAD, USAGE = Head("", CREATED), Usage(26, 298)
+HEAD, USAGE = Head(CREATED), Usage(26, 298)
 STREAMS = {"chat": CHAT_STREAM, "generate": GENERATE_STREAM}
 CALL = {"function": {"name": "find", "arguments": {}}}
 
@@ -164,7 +164,7 @@ def test_an_answer_is_whole_only_when_the_server_says_so() -> None:
 
 def test_old_servers_do_not_say_why_they_ended() -> None:
     read = events([lines({"done": True})])
-    assert read == [Head("", 0), Finish(0, "stop"), Usage(0, 0), End()]
+    assert read == [Head(0), Finish(0, "stop"), Usage(0, 0), End()]
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_old_servers_do_not_say_why_they_ended() -> None:
 )
 def test_a_time_is_told_as_unix_seconds(text: Any, created: int) -> None:
     [head, *_] = TextReader(stream=True).feed(lines({"created_at": text, "done": False}))
-    assert head == Head("", created)
+    assert head == Head(created)
 
 
 def test_unknown_fields_are_left_out_and_counted_and_known_ones_are_not_counted() -> None:

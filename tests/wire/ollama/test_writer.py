@@ -14,7 +14,7 @@ from tests.wire.ollama.examples import CREATED
 
 CONTENT, REASONING, TOOL = Lane(0, "content"), Lane(0, "reasoning"), Lane(0, "tool", 0)
 ANSWER: list[AnswerEvent] = [
-    Head("", CREATED),
+    Head(CREATED),
     Delta(REASONING, "Hm"),
     Delta(CONTENT, "Zoë"),
     Delta(CONTENT, ", 😀\u2028\n"),
@@ -23,7 +23,7 @@ ANSWER: list[AnswerEvent] = [
     End(),
 ]
 CALLS: list[AnswerEvent] = [
-    Head("", CREATED),
+    Head(CREATED),
     ToolOpen(TOOL, "a1", "find"),
     Delta(TOOL, '{"city":"Köln"}'),
     ToolOpen(Lane(0, "tool", 1), "a2", "wait"),
@@ -114,7 +114,7 @@ def test_a_refusal_is_text_because_there_is_no_other_word_for_it() -> None:
 
 @pytest.mark.parametrize("created", [0, 253_402_300_799, 253_402_300_800, 2**53 - 1])
 def test_any_time_that_a_reader_lets_through_can_be_told(created: int) -> None:
-    [line] = written("ollama_chat", chat(), Head("", created), End())
+    [line] = written("ollama_chat", chat(), Head(created), End())
     assert line["created_at"].endswith("Z")
 
 
@@ -159,7 +159,7 @@ def test_an_embedding_that_came_as_base64_is_told_as_numbers() -> None:
 def test_an_error_is_a_word_with_our_codes_beside_it() -> None:
     told = json.loads(error_body(Denied("Not for you.", rules=["a/b"]), "r-1"))
     assert told == {
-        "error": "Not for you.",
+        "error": "Not for you. (policy_denied: a/b)",
         "code": "policy_denied",
         "param": None,
         "rules": ["a/b"],
@@ -174,5 +174,9 @@ def test_a_stream_that_a_rule_stopped_says_so_in_its_last_line(name: str) -> Non
     told = writer.error(Denied("Not for you.", rules=["a/b"]), "r-1")
     assert told.endswith(b"\n")
     line = json.loads(told)
-    assert (line["error"], line["done"], line["done_reason"]) == ("Not for you.", True, "content_filter")
+    assert (line["error"], line["done"], line["done_reason"]) == (
+        "Not for you. (policy_denied: a/b)",
+        True,
+        "content_filter",
+    )
     assert "done" not in json.loads(writer.error(RateLimited("Too many."), "r-1"))

@@ -11,7 +11,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from proxy.errors import Denied, UpstreamUnavailable
 from proxy.exchange import AnswerEvent, Delta, End, Finish, Head, Lane, ToolOpen, Usage
 from proxy.wire.openai_chat.reader import ChatReader
-from proxy.wire.openai_chat.writer import ChatWriter
+from proxy.wire.openai_chat.writer import FINGERPRINT, ChatWriter
 from proxy.wire.sse import SseReader
 from tests.wire.openai_chat.requests import chat, read
 from tests.wire.openai_chat.upstreams import LLAMA, LLAMA_WHOLE, STREAMS, TOOLS, VLLM, events
@@ -19,7 +19,7 @@ from tests.wire.openai_chat.upstreams import LLAMA, LLAMA_WHOLE, STREAMS, TOOLS,
 STREAMING = read(chat(stream=True))
 WITH_USAGE = read(chat(stream=True, stream_options={"include_usage": True}))
 WHOLE = read(chat())
-HEAD = Head("chatcmpl-1", 7, "fp")
+HEAD = Head(7)
 CONTENT = Lane(0, "content")
 
 
@@ -57,7 +57,7 @@ def ask(body: bytes) -> openai.Stream[ChatCompletionChunk]:
 def test_a_stream_is_what_the_sdk_knows() -> None:
     told = chunks(written(STREAMING, events([LLAMA])))
     assert {(one.id, one.model, one.object, one.created, one.system_fingerprint) for one in told} == {
-        ("chatcmpl-GPj10iUv", "m", "chat.completion.chunk", 1795477440, "b0-x")
+        ("chatcmpl-x-1", "m", "chat.completion.chunk", 1795477440, FINGERPRINT)
     }
     assert [one.choices[0].delta.content for one in told] == ["", "Zoë", ", 😀", None]
     assert [one.choices[0].delta.role for one in told] == ["assistant", None, None, None]
@@ -126,7 +126,7 @@ def test_what_was_written_is_read_back_as_the_same_events(name: str) -> None:
 
 def test_a_whole_answer_is_what_the_sdk_knows() -> None:
     told = ChatCompletion.model_validate_json(written(WHOLE, events([LLAMA_WHOLE], stream=False)))
-    assert (told.id, told.model, told.object) == ("chatcmpl-GPj10iUv", "m", "chat.completion")
+    assert (told.id, told.model, told.object) == ("chatcmpl-x-1", "m", "chat.completion")
     [choice] = told.choices
     assert (choice.message.content, choice.finish_reason) == ("Zoë, 😀", "length")
     assert told.usage is not None
@@ -198,13 +198,6 @@ def test_an_error_before_any_event_is_a_whole_event() -> None:
     [payload] = SseReader().feed(ChatWriter(STREAMING).error(Denied("No."), "r"))
     assert json.loads(payload)["error"]["message"] == "No."
     assert json.loads(ChatWriter(WHOLE).error(Denied("No."), "r"))["error"]["code"] == "policy_denied"
-
-
-def test_an_answer_without_an_id_gets_the_exchanges_own() -> None:
-    told: list[AnswerEvent] = [Head("", 0), Finish(0, "stop"), End()]
-    [chunk, _] = chunks(written(STREAMING, told))
-    assert chunk.id == "chatcmpl-x-1"
-    assert chunk.system_fingerprint is None
 
 
 @given(st.lists(st.text(max_size=8), min_size=1, max_size=5))

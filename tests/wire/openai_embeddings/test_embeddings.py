@@ -58,14 +58,14 @@ def test_as_many_inputs_as_openai_takes_are_taken() -> None:
 
 def test_answers_of_llama_cpp_become_vectors() -> None:
     assert events(NAME, [LLAMA]) == [
-        Head("", 0),
+        Head(0),
         Vector(0, (-0.020694339647889137, -0.0019, 1)),
         Vector(1, (-0.011481503956019878, -0.0055, 0.0127)),
         Usage(4, 0),
         End(),
     ]
     assert events(NAME, [LLAMA_BASE64]) == [
-        Head("", 0),
+        Head(0),
         Vector(0, "LYepvMgs+bqvvxq5"),
         Vector(1, "6xw8vDtHtrusRFA8"),
         Usage(4, 0),

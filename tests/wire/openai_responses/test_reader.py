@@ -46,10 +46,10 @@ def ended(*told: dict[str, Any] | str) -> Any:
 
 def test_a_stream_of_llama_cpp_becomes_events() -> None:
     assert events([LLAMA]) == [
-        Head("resp_bx", 0),
+        Head(0),
         Delta(CONTENT, "Zoë"),
         Delta(CONTENT, ", 😀"),
-        Head("resp_bx", 1795487522),
+        Head(1795487522),
         Finish(0, "stop"),
         Usage(32, 8, 31, 2),
         End(),
@@ -58,7 +58,7 @@ def test_a_stream_of_llama_cpp_becomes_events() -> None:
 
 def test_a_whole_answer_of_llama_cpp_becomes_the_same_events_with_one_delta() -> None:
     expected = [
-        Head("resp_bx", 1795487522),
+        Head(1795487522),
         Delta(CONTENT, "Zoë, 😀"),
         Finish(0, "stop"),
         Usage(32, 8, 31, 2),
@@ -71,11 +71,11 @@ def test_a_whole_answer_of_llama_cpp_becomes_the_same_events_with_one_delta() ->
 def test_a_call_without_an_id_of_its_own_is_known_by_its_calls() -> None:
     tool = Lane(0, "tool")
     assert events([LLAMA_CALL]) == [
-        Head("resp_bx", 0),
+        Head(0),
         ToolOpen(tool, "fc_x1", "find"),
         Delta(tool, '{"city":'),
         Delta(tool, '"Köln"}'),
-        Head("resp_9", 1795487522),
+        Head(1795487522),
         Finish(0, "tool_calls"),
         Usage(32, 8, 31, 2),
         End(),
@@ -85,7 +85,7 @@ def test_a_call_without_an_id_of_its_own_is_known_by_its_calls() -> None:
 def test_reasoning_text_and_calls_of_vllm_are_told_apart_and_read_once() -> None:
     first, second = Lane(0, "tool", 0), Lane(0, "tool", 1)
     assert events([VLLM]) == [
-        Head("resp_9", 1795487522),
+        Head(1795487522),
         Delta(Lane(0, "reasoning"), "hm"),
         Delta(CONTENT, "Let me "),
         Delta(CONTENT, "look."),
@@ -102,7 +102,7 @@ def test_reasoning_text_and_calls_of_vllm_are_told_apart_and_read_once() -> None
 
 def test_every_part_has_a_lane_of_its_own() -> None:
     assert events([OLLAMA]) == [
-        Head("resp_9", 1795487522),
+        Head(1795487522),
         Delta(Lane(0, "reasoning", 0), "one"),
         Delta(Lane(0, "reasoning", 1), "two"),
         Delta(CONTENT, "A"),
@@ -263,7 +263,7 @@ def test_an_answer_that_was_cut_short_need_not_end_its_items() -> None:
         CREATED, OPENED, delta("output_text", 0, "", "x"), {"type": "response.incomplete", "response": end}
     )
     assert events([told]) == [
-        Head("resp_9", 1795487522),
+        Head(1795487522),
         Delta(CONTENT, "x"),
         Finish(0, "content_filter"),
         End(),
@@ -271,7 +271,7 @@ def test_an_answer_that_was_cut_short_need_not_end_its_items() -> None:
 
 
 def test_an_answer_without_items_is_an_empty_one() -> None:
-    assert ended() == [Head("resp_9", 1795487522), Finish(0, "stop"), Usage(32, 8, 31, 2), End()]
+    assert ended() == [Head(1795487522), Finish(0, "stop"), Usage(32, 8, 31, 2), End()]
 
 
 @pytest.mark.parametrize(
@@ -301,9 +301,9 @@ def test_what_is_no_response_is_none(body: bytes) -> None:
 
 def test_an_odd_envelope_is_left_out() -> None:
     [head, *_] = events([whole(id="prose is no id", created_at=True)], stream=False) or []
-    assert head == Head("", 0)
+    assert head == Head(0)
     [head, *_] = events([whole(created_at=1795487522.75)], stream=False) or []
-    assert head == Head("resp_9", 1795487522)
+    assert head == Head(1795487522)
 
 
 def test_errors_never_quote_the_server() -> None:

@@ -17,7 +17,7 @@ from tests.wire.openai_responses.upstreams import LLAMA, LLAMA_WHOLE, STREAMS, V
 
 STREAMING = read(ask(stream=True))
 WHOLE = read(ask())
-HEAD = Head("chatcmpl-9", 7)
+HEAD = Head(7)
 CONTENT, REASONING, TOOL = Lane(0, "content"), Lane(0, "reasoning"), Lane(0, "tool")
 EVENT: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
 

@@ -10,6 +10,7 @@ from proxy.errors import (
     RequestInvalid,
     SluicegateError,
     UpstreamUnavailable,
+    told,
 )
 from proxy.exchange import AnswerEvent, Delta, End, Finish, Head, Lane, Usage
 from proxy.wire.tgi.reader import TgiReader
@@ -18,7 +19,7 @@ from tests.wire.tgi.calls import BY_NAME, ask, read
 
 CONTENT = Lane(0, "content")
 ANSWER: list[AnswerEvent] = [
-    Head("", 5),
+    Head(5),
     Delta(CONTENT, "Zoë"),
     Delta(CONTENT, ", 😀\u2028\n"),
     Finish(0, "stop"),
@@ -108,9 +109,8 @@ def test_what_is_written_is_read_again_as_the_same_texts() -> None:
     ],
 )
 def test_an_error_is_of_a_kind_that_the_official_clients_raise(error: SluicegateError, kind: str) -> None:
-    told = json.loads(error_body(error, "r-1"))
-    assert told == {
-        "error": "x",
+    assert json.loads(error_body(error, "r-1")) == {
+        "error": told(error),
         "error_type": kind,
         "code": error.code,
         "param": None,

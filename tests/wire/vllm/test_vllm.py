@@ -93,7 +93,7 @@ def test_what_is_no_list_of_documents_is_refused(documents: Any) -> None:
 
 def test_a_servers_ranks_become_scores() -> None:
     assert events("vllm_rerank", [RANKED]) == [
-        Head("rerank-1", 7),
+        Head(7),
         Score(2, 0.9),
         Score(0, 0.5),
         Score(1, 0.5),
@@ -108,7 +108,7 @@ def ranked(**fields: Any) -> Any:
 
 def test_the_best_come_first_with_the_callers_own_words() -> None:
     assert ranked() == {
-        "id": "rerank-1",
+        "id": "rerank-x-1",
         "model": "m",
         "usage": {"prompt_tokens": 9, "total_tokens": 9},
         "results": [
@@ -190,9 +190,9 @@ def test_texts_that_are_no_pair_are_refused(body: dict[str, Any]) -> None:
 
 def test_scores_come_back_in_the_order_of_the_texts() -> None:
     told = events("vllm_score", [SCORED])
-    assert told == [Head("embd-1", 7), Score(0, 1.0), Score(1, -0.25), Usage(9, 0), End()]
+    assert told == [Head(7), Score(0, 1.0), Score(1, -0.25), Usage(9, 0), End()]
     assert json.loads(written(read("vllm_score", SCORE), told)) == {
-        "id": "embd-1",
+        "id": "score-x-1",
         "object": "list",
         "created": 7,
         "model": "m",
