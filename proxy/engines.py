@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from proxy.exchange import AnswerEvent, CleanText, Credentials, Identity, Json
+from proxy.fingerprints.copies import Copied
 from proxy.redact.spans import Span
 from proxy.verdict import Decision, KindPlan, SoftAsk, SoftVerdict
 from proxy.wire.dialect import UpstreamRequest
@@ -32,6 +33,11 @@ class Recogniser(Protocol):
         Raises EngineUnavailable on a crash, a missed deadline, a full queue or a partial answer, and
         ContentUnscannable for a text that is longer than the recogniser takes.
         """
+
+
+class Copies(Protocol):
+    async def find(self, texts: Sequence[str]) -> list[tuple[Copied, ...]]:
+        """Passages of known documents in each text, whatever it says about itself; one tuple a text."""
 
 
 class Judge(Protocol):

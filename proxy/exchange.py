@@ -98,14 +98,15 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document inside the request. `id` is the caller's claim of which one it is; `#0`, `#1`…: none.
+    """A document inside the request. `id` is the caller's claim of which one it is; `#0`, `#1`…: none. With
+    the source `fingerprint` it is no claim: a passage of that document was found there.
 
     `segments` are the indexes of the segments that hold it; `span` limits that to a fenced part of one
     segment's text (characters, end exclusive) when the document stands inside a message.
     """
 
     id: str | None
-    source: Literal["field", "fence"]
+    source: Literal["field", "fence", "fingerprint"]
     segments: tuple[int, ...]
     span: tuple[int, int] | None = None
     chars: int = 0

@@ -147,9 +147,14 @@ class HardRules:
 
 @dataclass(frozen=True, slots=True)
 class NeedToKnow:
-    """What takes the place of a withheld document when the rule wants notice."""
+    """What takes the place of a withheld document when the rule wants notice, and how documents are known
+    that lost their label: docs/labels.md."""
 
     notice: str = "[A document was withheld: you are not cleared to see it.]"
+    index: Path | None = None  # of fingerprints, made by `sluicegate labels index`; when it changes, read again
+    key_file: Path | None = None  # of the index; none: made once under the state directory
+    min_words: int = 15  # of a passage; less finds more edited ones, and more that are common language
+    copies_cache_entries: int = 16_384  # texts whose passages are remembered, about 300 bytes each
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ FLOORS = {
     "proxy.settings": 1,
     "proxy.wire": 2,
     "proxy.redact": 2,
+    "proxy.fingerprints": 2,
     "proxy.policy": 2,
     "proxy.soft": 2,
     "proxy.labels": 2,

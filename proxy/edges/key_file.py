@@ -1,4 +1,4 @@
-"""The key of the pseudonyms: read from its file, or made once in the state directory for its owner alone."""
+"""Keys of our own: read from their files, or made once in the state directory for its owner alone."""
 
 import contextlib
 import os
@@ -13,17 +13,25 @@ KEY_BYTES = 32
 
 def pseudonym_key(path: Path | None, state: Path) -> bytes:
     """Raises ConfigInvalid for a key that is too short to keep pseudonyms unguessable, or cannot be kept."""
-    chosen = path or state / "pseudonym.key"
+    return _key(path, state / "pseudonym.key", "redaction.key_file", "pseudonym key")
+
+
+def index_key(path: Path | None, state: Path) -> bytes:
+    """The same for the key of the index of fingerprints: without it nobody can try passages on the index."""
+    return _key(path, state / "labels.key", "need_to_know.key_file", "key of the index")
+
+
+def _key(path: Path | None, made: Path, setting: str, name: str) -> bytes:
+    chosen = path or made
     try:
         if path is None and not chosen.exists():
-            state.mkdir(parents=True, exist_ok=True, mode=0o700)
+            made.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write_new(chosen, secrets.token_bytes(KEY_BYTES))
         key = chosen.read_bytes()
     except OSError as error:
-        setting = "redaction.key_file" if path else "state"
-        raise ConfigInvalid([f"{setting}: {chosen}: {error.strerror or 'cannot be used'}"]) from None
+        raise ConfigInvalid([f"{setting if path else 'state'}: {chosen}: {error.strerror or 'cannot be used'}"]) from None
     if len(key) < KEY_BYTES:
-        raise ConfigInvalid([f"{chosen}: the pseudonym key must have at least {KEY_BYTES} bytes"])
+        raise ConfigInvalid([f"{chosen}: the {name} must have at least {KEY_BYTES} bytes"])
     return key
 
 

@@ -12,7 +12,7 @@ from typing import Final
 from proxy.fingerprints.words import KeyedWords
 
 GRAM: Final = 5
-"""Shorter runs are common language; longer ones outlive fewer edits, for each spoils as many as it has words."""
+"""Shorter runs are common language; of longer ones an edit spoils more, as many as one has words."""
 
 WINDOW: Final = 6
 """About 2 grams in 7 are chosen: that much smaller is the index. `load/fingerprints.py` measures it."""
@@ -57,7 +57,7 @@ class Winnower:
 
 
 def _grams(numbers: list[int]) -> list[int]:
-    """A hash of every gram. Python hashes numbers without a seed; `SAMPLE` tells if it ever does otherwise."""
+    """A hash of every gram. Python hashes numbers without a seed; `SAMPLE` tells if it does otherwise."""
     one, two, three, four = numbers[1:], numbers[2:], numbers[3:], numbers[4:]
     return list(map(hash, zip(numbers, one, two, three, four, strict=False)))
 

@@ -205,7 +205,7 @@ def test_a_window_does_not_end_after_words_that_a_name_may_have_in_it(text: str)
 def test_a_judge_is_asked_about_sentences() -> None:
     play = Play(guard(always_ask=True))
     play.run(["some plain words of a model that goes on and on. And more."])
-    assert [ask.window for ask in play.asks][0].endswith("and on. ")
+    assert next(ask.window for ask in play.asks).endswith("and on. ")
 
 
 def test_text_leaves_as_soon_as_its_window_is_settled() -> None:

@@ -70,9 +70,7 @@ def test_a_word_that_tells_opens_a_window_and_words_after_the_window_leave_again
     guarded = marked()
     [quiet, ask] = guarded.feed("The card is 4111 1111 1111 1111. That is all of it. And so")
     assert quiet == Emit(CleanText("The card is "))
-    assert ask == Ask("4111 1111 1111 1111. That is all ", "The card is ") or isinstance(ask, Ask)
-    assert isinstance(ask, Ask)
-    assert ask.context == "The card is "
+    assert ask == Ask("4111 1111 1111 1111. That is all of it. ", "The card is ")
     steps = guarded.settle(ask.within(found_in(ask.text)))
     assert [PSEUDONYM.sub("|", step.text) for step in steps] == ["|. That is all of it. ", "And "]
 
@@ -80,13 +78,13 @@ def test_a_word_that_tells_opens_a_window_and_words_after_the_window_leave_again
 @pytest.mark.parametrize(
     "word",
     [
-        "jane@example.com", "4111", "example.com", "DE", "deadBeef", "a" * 21, "jane%40example", "x=40", "&commat;",
-        "[at]", "(at)", "\\u0040", "\uff14\uff11", "j\u0430ne", "a\u200bb", "\u2460", "1", "+", "<a>", "a_b", "a/b", "\u3002",
-        ISSUED,
+        "jane@example.com", "4111", "example.com", "DE", "deadBeef", "a" * 21, "jane%40example", "x=40",
+        "&commat;", "[at]", "(at)", "\\u0040", "\uff14\uff11", "j\u0430ne", "a\u200bb", "\u2460", "1", "+",
+        "<a>", "a_b", "a/b", "\u3002", ISSUED,
     ],
 )  # fmt: skip
 def test_what_a_finding_or_a_disguise_could_begin_with_is_never_quiet(word: str) -> None:
-    assert marked().feed(f"{word} ") == []
+    assert not [step for step in marked().feed(f"{word} ") if isinstance(step, Emit)]
 
 
 def test_a_finding_that_was_carried_over_is_not_quiet_at_its_start() -> None:

@@ -114,7 +114,8 @@ async def test_presidio_finds_no_marked_kind_in_quiet_words() -> None:
     ]
     assert all(quiet_chars(text, ended=True) == len(text) for text in texts)
     plan = [KindPlan(kind, 0.0) for kind in sorted(MARKED_KINDS)]
-    pool = await PresidioPool.start(Redaction())
+    pool = PresidioPool(Redaction(deadline_s=30.0))
+    await pool.start()
     try:
         for first in range(0, len(texts), 50):
             found = await pool.recognise(["\n".join(texts[first : first + 50])], plan)

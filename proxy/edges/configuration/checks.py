@@ -18,6 +18,7 @@ from proxy.settings import (
     HardRules,
     Identity,
     Listen,
+    NeedToKnow,
     Redaction,
     Settings,
     SoftRules,
@@ -44,6 +45,7 @@ def check(settings: Settings, environ: Mapping[str, str]) -> Iterator[Problem]:
     yield from identity_checks.tls(settings.listen)
     yield from identity_checks.identity(settings.identity, settings.listen)
     yield from hard_rules(settings.hard_rules)
+    yield from need_to_know(settings.need_to_know)
     yield from redaction(settings.redaction)
     yield from soft_rules(settings.soft_rules)
     yield from feedback(settings.feedback)
@@ -135,6 +137,13 @@ def hard_rules(group: HardRules) -> Iterator[Problem]:
         yield from _told("hard_rules.opa.binary", places.program_problem(opa.binary))
     if opa.token_file:
         yield from _told("hard_rules.opa.token_file", places.file_problem(opa.token_file, secret=True))
+
+
+def need_to_know(group: NeedToKnow) -> Iterator[Problem]:
+    if group.index:
+        yield from _told("need_to_know.index", places.file_problem(group.index, secret=False))
+    if group.key_file:
+        yield from _told("need_to_know.key_file", places.file_problem(group.key_file, secret=True))
 
 
 def redaction(group: Redaction) -> Iterator[Problem]:

@@ -37,6 +37,8 @@ RANGES = {
     "identity.jwt.refresh_s": Range(1, DAY_S),  # less than a second is an attack on the identity provider
     "hard_rules.reload_s": Range(0, DAY_S),  # 0: only on SIGHUP
     "hard_rules.cache_entries": Range(0, 2**20),  # about 2 kB each; 0: no cache
+    "need_to_know.min_words": Range(10, 1000),  # two runs of five words: single ones meet by chance
+    "need_to_know.copies_cache_entries": Range(0, 2**24),  # 0: no cache
     "redaction.workers": Range(1, 256),
     "redaction.queue": Range(0, 2**20),  # 0: nothing waits
     "redaction.cache_bytes": Range(0, 2**40),  # 0: no cache
