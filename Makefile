@@ -40,7 +40,7 @@ $(VENV)/.ready: deploy/lock/dev.lock deploy/lock/model.lock pyproject.toml
 
 opa: $(OPA) ## the real OPA, pinned
 
-clients: $(CLIENTS)/.ready $(CLIENTS_NPM)/node_modules/.ready ## the SDKs that the tests try, beside our own environment
+clients: $(CLIENTS)/.ready $(CLIENTS_NPM)/node_modules/.ready ## the SDKs and the benchmark that the tests try, beside our own environment
 
 $(CLIENTS)/.ready: deploy/lock/clients.lock
 	@echo "Setting up $(CLIENTS) (about a minute, once) …"
@@ -78,6 +78,8 @@ types: setup ## mypy --strict
 
 docs: setup ## write the generated parts of the pages
 	$(BIN)/python -m docs.reference
+	$(BIN)/python -m docs.dialects
+	$(BIN)/python -m docs.coverage
 
 lock: ## resolve the lock files again (needs uv)
 	uv pip compile --quiet pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -o deploy/lock/dev.lock

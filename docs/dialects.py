@@ -20,6 +20,7 @@ from proxy.wire.openai_completions import fields as openai_completions
 from proxy.wire.openai_embeddings import request as openai_embeddings
 from proxy.wire.openai_responses import items as openai_responses
 from proxy.wire.openai_responses.fields import SCHEMA as OPENAI_RESPONSES
+from proxy.wire.registers import DIALECTS
 from proxy.wire.tei import embed, predict
 from proxy.wire.tei import rerank as tei_rerank
 from proxy.wire.tgi.fields import PARAMETERS
@@ -130,7 +131,29 @@ def _tgi() -> Iterator[Table]:
     yield nested("Parameters", PARAMETERS)
 
 
+def _doors() -> Iterator[Table]:
+    rows = [
+        (name, codes(dialect.paths), codes(dialect.wires), f"[{page}]({page})")
+        for name, dialect in DIALECTS.items()
+        for page in [_PAGE_OF.get(name) or _PAGE_OF[name.partition("_")[0]]]
+    ]
+    yield Table("Dialects", ("dialect", "paths", "leaves as", "its fields"), rows)
+
+
+_PAGE_OF: Mapping[str, str] = {
+    "openai_chat": "openai-chat.md",
+    "openai_responses": "openai-responses.md",
+    "openai": "completions-and-measures.md",
+    "vllm": "completions-and-measures.md",
+    "tei": "completions-and-measures.md",
+    "anthropic": "anthropic.md",
+    "ollama": "ollama.md",
+    "tgi": "tgi.md",
+}
+"""By a dialect's name, or by what it begins with."""
+
 PAGES: Mapping[str, Sequence[Table]] = {
+    "dialects.md": tuple(_doors()),
     "openai-chat.md": tuple(_openai_chat()),
     "openai-responses.md": tuple(_openai_responses()),
     "anthropic.md": tuple(_anthropic()),

@@ -51,8 +51,9 @@ class Reply:
         async for out in answering.run(self._answer):
             yield out
         self._passage.dropped.update(self._answer.dropped)
+        last = answering.closing()  # may find that the answer cannot be written: then it is not complete
         await self._ticket.close("complete", None, answering.received())
-        yield answering.closing()
+        yield last
 
     def received(self) -> Sequence[str]:
         """All text of the answer that has come so far."""

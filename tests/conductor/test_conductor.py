@@ -19,7 +19,7 @@ from proxy.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from proxy.exchange import Delta, End, Finish, Head, Lane, ToolOpen
+from proxy.exchange import AnswerEvent, Delta, End, Finish, Head, Lane, ToolOpen
 from proxy.verdict import KindPlan, SoftAsk, Withhold
 from proxy.wire.openai_chat.writer import ChatWriter
 from tests.conductor.plays import ANNA, BERT, MAIL_TOOL, PlainWriter, Play, chat
@@ -582,3 +582,18 @@ async def test_an_image_is_never_called_scanned() -> None:
     await play.run(chat(messages=[{"role": "user", "content": [{"type": "text", "text": "Look"}, image]}]))
     attributes = play.journal.tickets[0].record["attributes"]
     assert attributes["sluicegate.input.unscanned"] == ["messages/0/content/1"]
+
+
+async def test_an_answer_that_its_dialect_cannot_write_is_not_recorded_as_complete() -> None:
+    class Unable(PlainWriter):
+        def write(self, event: AnswerEvent) -> bytes:
+            if isinstance(event, End):
+                raise UpstreamUnavailable("The model server's answer has no form here.")
+            return super().write(event)
+
+    play = Play()
+    with pytest.raises(UpstreamUnavailable):
+        async with play.conductor.converse(ANNA, chat("Hi")) as reply:
+            async for _ in reply.stream(Unable()):
+                pass
+    assert play.tally.summaries[0].status == "partial"
