@@ -55,6 +55,7 @@ class Play:
     tally: Tally = field(default_factory=Tally)
     heard: list[bytes] = field(default_factory=list)
     window_chars: int = 200
+    writer: Any = field(default_factory=PlainWriter)
 
     @property
     def conductor(self) -> Conductor:
@@ -72,7 +73,7 @@ class Play:
 
     async def run(self, exchange: Exchange, identity: Identity = ANNA) -> str:
         async with self.conductor.converse(identity, exchange) as reply:
-            async for out in reply.stream(PlainWriter()):
+            async for out in reply.stream(self.writer):
                 self.heard.append(out)
         return self.text
 

@@ -591,9 +591,7 @@ async def test_an_answer_that_its_dialect_cannot_write_is_not_recorded_as_comple
                 raise UpstreamUnavailable("The model server's answer has no form here.")
             return super().write(event)
 
-    play = Play()
+    play = Play(writer=Unable())
     with pytest.raises(UpstreamUnavailable):
-        async with play.conductor.converse(ANNA, chat("Hi")) as reply:
-            async for _ in reply.stream(Unable()):
-                pass
+        await play.run(chat("Hi"))
     assert play.tally.summaries[0].status == "partial"
