@@ -79,15 +79,18 @@ def mark_in(body: bytes) -> bytes:
     return body[start + 2 : end] if 0 <= start < end else b""
 
 
-def answer_pieces(pieces: int) -> list[str]:
-    """An answer in pieces of about a token. `MARK` stands in every sentence: none of them is an old one."""
+def answer_pieces(pieces: int, *, mark_once: bool = False) -> list[str]:
+    """An answer in pieces of about a token. `MARK` stands in every sentence: none of them is an old one.
+
+    With `mark_once` in the first one alone; the others are plain prose, in which nobody looks for anything.
+    """
     dice = random.Random(pieces)
     said = []
     for number in range(pieces):
         place = number % 16
         if place == 0:
             said.append("Ticket ")
-        elif place == 1:
+        elif place == 1 and not (mark_once and number > 1):
             said.append("[[MARK]]")
         elif place == 15:
             said.append(" done.\n")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import Final, Literal
 
-from load.redaction_words import FIRST, FIRMS, HELD_OUT, LAST, PLACES, STREETS, TUNING
+from load.redaction_words import FIRMS, FIRST, HELD_OUT, LAST, PLACES, STREETS, TUNING
 
 Set = Literal["tuning", "held_out"]
 
@@ -29,7 +29,7 @@ class Sample:
 
 
 class Maker:
-    """Values of one set. The halves of each list of words are taken by turns, so neither is the easier one."""
+    """Values of one set. A half of each list of words is its own."""
 
     def __init__(self, which: Set, seed: int) -> None:
         self._random = random.Random(f"{which} {seed}")
@@ -131,23 +131,46 @@ class Maker:
         )
 
     def ssn(self) -> str:
-        return f"{self._random.randint(100, 665)}-{self._random.randint(10, 99)}-{self._random.randint(1000, 9999)}"
+        area, group, serial = (self._random.randint(*ends) for ends in ((100, 665), (10, 99), (1000, 9999)))
+        return f"{area}-{group}-{serial}"
 
     def _digits(self, form: str) -> str:
         return "".join(self._random.choice("23456789") if letter == "#" else letter for letter in form)
 
 
 PHONES: Final = (
-    "(###) ###-####", "###-###-####", "###.###.####", "+1 ### ### ####", "1-###-###-####", "###-###-####x###",
-    "+44 20 7### ####", "020 7### ####", "07### ######", "+49 30 ########", "030 #######", "+33 1 ## ## ## ##",
-    "06 ## ## ## ##", "+39 06 #### ####", "+34 6## ### ###", "+31 20 ### ####", "0## ### ## ##", "+61 2 #### ####",
-    "001-###-###-####", "+91 ##### #####", "+351 9## ### ###", "(0##) #### ####",
-)  # fmt: skip
+    "(###) ###-####",
+    "###-###-####",
+    "###.###.####",
+    "+1 ### ### ####",
+    "1-###-###-####",
+    "###-###-####x###",
+    "+44 20 7### ####",
+    "020 7### ####",
+    "07### ######",
+    "+49 30 ########",
+    "030 #######",
+    "+33 1 ## ## ## ##",
+    "06 ## ## ## ##",
+    "+39 06 #### ####",
+    "+34 6## ### ###",
+    "+31 20 ### ####",
+    "0## ### ## ##",
+    "+61 2 #### ####",
+    "001-###-###-####",
+    "+91 ##### #####",
+    "+351 9## ### ###",
+    "(0##) #### ####",
+)
 
 ADDRESSES: Final = (
-    "{street}, {city}", "{street}\n{city}", "{street}, Apt. {flat}, {city} #####", "{street}\nSuite {flat}\n{city}, NY #####",
-    "Flat {flat}, {street}, {city}", "{street}, {city}, TX #####",
-)  # fmt: skip
+    "{street}, {city}",
+    "{street}\n{city}",
+    "{street}, Apt. {flat}, {city} #####",
+    "{street}\nSuite {flat}\n{city}, NY #####",
+    "Flat {flat}, {street}, {city}",
+    "{street}, {city}, TX #####",
+)
 
 KINDS: Final[dict[str, tuple[str, Callable[[Maker], str]]]] = {
     "person": ("PERSON", Maker.person),

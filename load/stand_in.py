@@ -50,8 +50,8 @@ def _usage(completion: int) -> dict[str, int]:
 class Script:
     """Every answer, ready to be sent. `pieces`: how many chunks of text a streamed answer has."""
 
-    def __init__(self, pieces: int) -> None:
-        words = answer_pieces(pieces)
+    def __init__(self, pieces: int, *, mark_once: bool = False) -> None:
+        words = answer_pieces(pieces, mark_once=mark_once)
         self.head = (
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
             b"Transfer-Encoding: chunked\r\n\r\n" + _chunk({"role": "assistant", "content": ""})
@@ -204,8 +204,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m load.stand_in", description=__doc__)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--chunks", type=int, default=64, help="pieces of a streamed answer (default 64)")
+    parser.add_argument("--mark-once", action="store_true", help="no marks but in the first sentence")
     args = parser.parse_args(argv)
-    uvloop.run(serve(Script(args.chunks), args.port))
+    uvloop.run(serve(Script(args.chunks, mark_once=args.mark_once), args.port))
 
 
 if __name__ == "__main__":

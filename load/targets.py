@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +53,24 @@ def module(core: int | None, name: str, *arguments: str) -> Iterator[Process]:
 
 @contextmanager
 def sluicegate(
-    name: str, core: int | None, folder: Path, upstream: int, *, soft_rules: bool
+    name: str,
+    core: int | None,
+    folder: Path,
+    upstream: int,
+    *,
+    soft_rules: bool = False,
+    of_answers: Sequence[str] | None = None,
 ) -> Iterator[Target]:
-    """`sluicegate serve` as an operator would start it, with one API key for the load."""
+    """`sluicegate serve` as an operator would start it, with one API key for the load.
+
+    `of_answers`: the kinds that are looked for in answers; None: those of the sample policies.
+    """
     key = "sg-" + secrets.token_urlsafe(32)
     config = write_configuration(folder, upstream, key, soft_rules=soft_rules)
+    if of_answers is not None:
+        plan = folder / "policies" / "gateway" / "config" / "redaction" / "data.yaml"
+        everyone = [{"kind": kind, "score": 0.5, "restore": False} for kind in of_answers]
+        _write(plan, {**yaml.safe_load(plan.read_text()), "answer": {"everyone": everyone}})
     log = folder / "proxy.log"
     command = [sys.executable, "-m", "proxy", "serve", "-c", str(config)]
     with log.open("wb") as words, subprocess.Popen(command, cwd=ROOT, stderr=words) as process:

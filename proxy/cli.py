@@ -17,6 +17,7 @@ COMMANDS = {
     "judge": "ask the soft rules about text from standard input",
     "records": "list, show, export and verify what was recorded",
     "keys": "make an API key",
+    "labels": "index documents, so that copies of them are known by their words",
     "demo": "a real model, the proxy and a guided tour",
 }
 

@@ -6,15 +6,15 @@ An id is the caller's claim; what it is worth, a policy decides. A document that
 `#1`… in order. How a fence is read is `proxy.wire.fences`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count, groupby
+from itertools import chain, count, groupby
 from typing import Final
 
 from proxy.errors import EngineUnavailable, RequestInvalid, RequestTooLarge
 from proxy.exchange import Document, Exchange, Path, Segment
 from proxy.wire import tree
-from proxy.wire.fences import MOST, Fence, find_fences, may_open
+from proxy.wire.fences import MOST, Fence, find_fences, loose_ends, may_open
 
 UNNAMED: Final = "#"
 """How the names of documents begin that claim no id. No caller may claim such an id."""
@@ -38,10 +38,17 @@ _TURNS: Final = frozenset({"messages", "input"})
 _PARTED: Final = frozenset({("content",), ("output",)})
 """What of a message may come in parts; `output` is a tool's (OpenAI responses)."""
 
+_MOVED: Final = frozenset({"tool_call", "name"})
+_THOUGHT: Final = "thinking"
+"""Blocks of Anthropic's messages that are none of a message's words."""
+
 _SYSTEM: Final = "system"
 """A field that may be a list of blocks, which a model reads as one text (Anthropic)."""
 
 _Ids = tuple[str, ...]
+
+_Group = list[tuple[int, Segment]]
+"""Texts that are read as one, with their numbers."""
 
 _Piece = tuple[int, int, int]
 """A part of a text: the segment's number, first character, end (exclusive)."""
@@ -124,9 +131,12 @@ def _find(exchange: Exchange) -> list[_Found]:
     if any(may_open(one.text) for one in exchange.segments):
         if any(one.key and find_fences(one.text) for one in exchange.segments):
             raise RequestInvalid("The key of a JSON object fences a document.")
-        numbered = ((index, one) for index, one in enumerate(exchange.segments) if not one.key)
-        for _, group in groupby(numbered, key=lambda pair: _message_of(pair[1].path)):
-            found.extend(_fenced(list(group)))
+        together: dict[Path, _Group] = {}
+        for index, one in enumerate(exchange.segments):
+            if not one.key:
+                together.setdefault(_read_with(one), []).append((index, one))
+        fences = chain.from_iterable(map(_fenced, _across_messages(together.values())))
+        found.extend(sorted(fences, key=lambda fence: fence.pieces[0]))
     if len(found) > DOCUMENTS:
         raise RequestTooLarge(f"The request holds more than {DOCUMENTS} documents.")
     for name in {name for one in found for name in one.claimed}:
@@ -141,11 +151,58 @@ def _check_id(name: str) -> None:
         raise RequestInvalid(f"The id of a document is longer than {ID_CHARS} characters.")
 
 
-def _message_of(path: Path) -> Path:
-    """Parts of one message's content are read together; any other text stands alone."""
+def _read_with(segment: Segment) -> Path:
+    """Parts of one message's content are read together; any other text stands alone.
+
+    What a block of a message thinks, calls or brings from a tool, servers move to a place of its own: a fence
+    among the words does not end there.
+    """
+    path = segment.path
     if path[0] == _SYSTEM:
         return path[:1]
-    return path[:3] if path[0] in _TURNS and path[2:3] in _PARTED else path
+    if path[0] not in _TURNS or path[2:3] not in _PARTED or segment.source in _MOVED:
+        return path
+    if path[-1] == _THOUGHT:
+        return (*path[:3], _THOUGHT)
+    return path[:5] if segment.role == "tool" and path[4:5] in _PARTED else path[:3]
+
+
+def _across_messages(groups: Iterable[_Group]) -> Iterator[_Group]:
+    """Messages of one role that follow each other are read together where a fence goes over from one to
+    another: only if the other closes it, for anybody may write about a tag."""
+    said: list[_Group] = []
+    for group in groups:
+        if _is_said(group[0][1]):
+            said.append(group)
+        else:
+            yield group
+    for _, run in groupby(said, key=lambda group: group[0][1].role):
+        yield from _hanging_together(run)
+
+
+def _is_said(segment: Segment) -> bool:
+    path = segment.path
+    content = path[0] in _TURNS and path[2:3] in _PARTED and path[-1] != _THOUGHT
+    return content and segment.source not in _MOVED
+
+
+def _hanging_together(run: Iterable[_Group]) -> Iterator[_Group]:
+    bunch: _Group = []
+    later: list[_Group] = []  # behind a fence that is open and may stay so
+    depth = 0
+    for group in run:
+        closed, opened = loose_ends(_JOINT.join(segment.text for _, segment in group))
+        if depth and closed:
+            bunch.extend(chain(*later, group))
+            later = []
+        elif depth:
+            later.append(group)
+        else:
+            yield bunch
+            bunch = list(group)
+        depth = max(depth - closed, 0) + opened
+    yield bunch
+    yield from later
 
 
 def _fenced(group: Sequence[tuple[int, Segment]]) -> Iterator[_Found]:

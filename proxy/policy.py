@@ -4,7 +4,7 @@ Documents hold facts, never text; the arguments of a tool call are the one excep
 same bytes: no ids, no times. The shapes are published in `policies/schemas/input.json` and `decision.json`.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -107,7 +107,7 @@ def tool_call(
     return {**base, "phase": "tool_call", "tool_call": call}
 
 
-def answer(
+def answer(  # noqa: PLR0913  one fact each, and each named by its caller
     base: Mapping[str, Json],
     *,
     final: bool,
@@ -116,8 +116,12 @@ def answer(
     soft: Mapping[str, SoftVerdict],
     finish: Mapping[int, str],
     usage: Usage | None,
+    documents: Sequence[Json] = (),
 ) -> dict[str, Json]:
-    """`final`: the answer is whole. `lanes`: characters so far. `finish`: why each ended choice ended."""
+    """`final`: the answer is whole. `lanes`: characters so far. `finish`: why each ended choice ended.
+
+    `documents`: `{"id", "source", "chars"}` of each document that a passage of the answer is copied from.
+    """
     part = {
         "final": final,
         "lanes": [
@@ -128,6 +132,7 @@ def answer(
         "soft": _verdicts(soft),
         "finish": {str(choice): reason for choice, reason in finish.items()},
         "usage": None if usage is None else _usage(usage),
+        "documents": list(documents),
     }
     return {**base, "phase": "answer", "answer": part}
 

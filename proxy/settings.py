@@ -143,6 +143,7 @@ class HardRules:
     deadline_s: float = 0.5
     reload_s: float = 2.0  # how often the policy repository is looked at for changes; 0: only on SIGHUP
     cache_entries: int = 4096  # decisions on the same facts by the same revision, about 2 kB each
+    record_inputs: bool = False  # write down what policies are asked, for `policy replay` and `diff`
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ class NeedToKnow:
     that lost their label: docs/labels.md."""
 
     notice: str = "[A document was withheld: you are not cleared to see it.]"
-    index: Path | None = None  # of fingerprints, made by `sluicegate labels index`; when it changes, read again
+    index: Path | None = None  # made by `sluicegate labels index`; when it changes, it is read again
     key_file: Path | None = None  # of the index; none: made once under the state directory
     min_words: int = 15  # of a passage; less finds more edited ones, and more that are common language
     copies_cache_entries: int = 16_384  # texts whose passages are remembered, about 300 bytes each

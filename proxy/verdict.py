@@ -17,7 +17,11 @@ class Action(IntEnum):
 
     @property
     def word(self) -> str:
-        return self.name.lower()
+        return _WORDS[self]
+
+
+# An enum tells its name slowly, and it is asked often.
+_WORDS = tuple(action.name.lower() for action in Action)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,20 +138,21 @@ NO_OBLIGATIONS = Obligations()
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What one phase decided, by exactly one `revision` of the policies."""
+    """What one phase decided, by exactly one `revision` of the policies. `rules`: those that spoke."""
 
     action: Action
     findings: tuple[Finding, ...] = ()
     obligations: Obligations = field(default=NO_OBLIGATIONS)
     revision: str = ""
+    rules: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Once: a decision is kept and told again and again.
+        object.__setattr__(self, "rules", tuple(finding.rule for finding in self.findings))
 
     @property
     def blocks(self) -> bool:
         return self.action is Action.BLOCK
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        return tuple(finding.rule for finding in self.findings)
 
 
 @dataclass(frozen=True, slots=True)

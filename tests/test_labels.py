@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from proxy import labels
 from proxy.errors import EngineUnavailable, RequestInvalid, RequestTooLarge
 from proxy.exchange import Exchange
+from proxy.settings import Limits
 from proxy.wire import tree
+from proxy.wire.fences import find_fences
+from proxy.wire.registers import DIALECTS
 from tests.wire.openai_chat.requests import call, chat, read, user
 
 NOTICE = "[withheld]"
@@ -113,10 +116,129 @@ def test_a_fence_over_several_parts_is_one_document() -> None:
     assert [part["text"] for part in content(withheld(exchange, secret=False))] == ["hello ", "", "", " bye"]
 
 
+def test_a_fence_that_the_next_message_of_the_role_closes_is_one_document() -> None:
+    exchange = read(chat(user('a <document id="secret">one'), user("two"), user("three</document> b")))
+    [document] = labels.find_documents(exchange).documents
+    assert document.id == "secret"
+    assert document.segments == (0, 1, 2)
+    kept = withheld(exchange, secret=True)
+    assert [content(kept, number) for number in range(3)] == [f"a {NOTICE}", "", " b"]
+
+
+def test_a_fence_goes_over_two_results_of_tools_and_not_into_the_words_of_another_role() -> None:
+    said = {"role": "assistant", "content": "three</document> is how it ends."}
+    exchange = read(chat(user("How does <document> end?"), said, user("And </document>?")))
+    assert [one.segments for one in labels.find_documents(exchange).documents] == [(0,)]
+
+
+def test_messages_between_two_fences_stay_where_each_is_closed_in_its_own() -> None:
+    fenced = '<document id="{}">x</document>'
+    exchange = read(chat(user(fenced.format("a")), user("between"), user(fenced.format("b") + "</document>")))
+    assert [one.segments for one in labels.find_documents(exchange).documents] == [(0,), (2,)]
+
+
+def test_a_closing_tag_in_the_next_message_takes_no_message_along_where_nothing_is_open() -> None:
+    exchange = read(chat(user("<document>one</document>"), user("and </document> ends it")))
+    assert [one.segments for one in labels.find_documents(exchange).documents] == [(0,)]
+
+
+def test_a_fence_that_nobody_closes_takes_no_message_along() -> None:
+    exchange = read(chat(user("<document>one"), user("two"), user("<document>three</document>")))
+    assert [one.segments for one in labels.find_documents(exchange).documents] == [(0,), (2,)]
+
+
+NESTED = st.recursive(
+    st.sampled_from([["x"], ["<document/>"], []]),
+    lambda inner: st.lists(inner, max_size=3).map(
+        lambda parts: ["<document>", *(tag for part in parts for tag in part), "</document>"]
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.lists(NESTED, max_size=3), st.data())
+def test_however_a_text_is_parted_into_messages_its_documents_stay_documents(
+    nested: list[list[str]], choice: st.DataObject
+) -> None:
+    tags = [tag for part in nested for tag in part]
+    cuts = sorted(choice.draw(st.lists(st.integers(0, len(tags)), max_size=4)))
+    texts = ["".join(tags[start:end]) for start, end in zip([0, *cuts], [*cuts, len(tags)], strict=True)]
+    exchange = read(chat(*(user(text) for text in texts)))
+    fenced = {number for one in labels.find_documents(exchange).documents for number in one.segments}
+    places = [number for number, text in enumerate(texts) for _ in text]
+    for fence in find_fences("".join(tags)):
+        assert fenced.issuperset(places[fence.start : fence.end])
+
+
 def test_a_fence_does_not_reach_into_the_next_message() -> None:
     exchange = read(chat(user('<document id="secret">dawn'), user("question")))
     result = withheld(exchange, secret=False)
     assert (content(result, 0), content(result, 1)) == ("", "question")
+
+
+OPENED = '<document id="secret">attack'
+CALLED: dict[str, Any] = {"type": "tool_use", "id": "call-1", "name": "look", "input": {"at": "</document>"}}
+
+
+def blocks(*content: Any) -> list[Any]:
+    """Each is a block of Anthropic's messages, or the text of one."""
+    return [{"type": "text", "text": one} if isinstance(one, str) else one for one in content]
+
+
+def result(content: Any) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": "call-1", "content": content}
+
+
+def messages(role: str, *content: Any) -> Exchange:
+    said = {"model": "m", "max_tokens": 9, "messages": [{"role": role, "content": blocks(*content)}]}
+    return DIALECTS["anthropic_messages"].parse(said, exchange_id="exchange-1", limits=Limits())
+
+
+@pytest.mark.parametrize(
+    ("role", "between"),
+    [
+        ("assistant", {"type": "thinking", "thinking": "</document>"}),
+        ("assistant", CALLED),
+        ("user", result("</document>")),
+        ("user", result(blocks("x", "</document>"))),
+    ],
+)
+def test_a_fence_does_not_end_in_a_block_that_servers_move_elsewhere(role: str, between: Any) -> None:
+    """They put thoughts, calls and results beside the words, so that these stand together again."""
+    kept = labels.withhold(messages(role, OPENED, between, " at dawn"), {"secret": True}, NOTICE)
+    [message] = kept.body["messages"]
+    assert message["content"] == blocks(NOTICE, between, "")
+
+
+def test_a_fence_over_parts_of_one_result_does_not_reach_into_the_next() -> None:
+    exchange = messages("user", result(blocks("<docu", 'ment id="secret">dawn')), result("rain"), "question")
+    kept = labels.withhold(exchange, {"secret": True}, NOTICE)
+    [message] = kept.body["messages"]
+    assert message["content"] == blocks(result(blocks(NOTICE, "")), result("rain"), "question")
+
+
+def test_fences_that_take_turns_in_a_message_stand_in_the_order_in_which_they_open() -> None:
+    exchange = messages("user", "hello", result(PUBLIC), SECRET)
+    assert found(exchange) == ["public", "secret"]
+    kept = labels.withhold(exchange, {"secret": False}, NOTICE)
+    assert [one.id for one in kept.documents] == ["public"]
+
+
+def test_a_document_between_words_belongs_to_the_fence_around_it() -> None:
+    """Unlike what a tool gave, it is read where it stands."""
+    source = {"type": "text", "media_type": "text/plain", "data": "at dawn"}
+    exchange = messages("user", OPENED, {"type": "document", "source": source}, "</document> bye")
+    kept = labels.withhold(exchange, {"secret": True}, NOTICE)
+    assert b"dawn" not in tree.dump(kept)
+    assert b" bye" in tree.dump(kept)
+
+
+def test_a_fence_that_begins_in_the_context_of_a_document_holds_its_text() -> None:
+    """Chat says title and context before the text, whatever stands first in the block."""
+    source = {"type": "text", "media_type": "text/plain", "data": "attack at dawn"}
+    block = {"type": "document", "source": source, "title": "weather", "context": OPENED}
+    kept = labels.withhold(messages("user", block), {"secret": True}, NOTICE)
+    assert b"dawn" not in tree.dump(kept)
 
 
 def test_withholding_one_of_several_leaves_the_rest_word_for_word() -> None:

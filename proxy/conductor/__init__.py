@@ -5,6 +5,6 @@ reached in the edges above.
 """
 
 from proxy.conductor.conductor import Conductor, Reply
-from proxy.conductor.house import Doors, House, Meter
+from proxy.conductor.house import Doors, House, Meter, NoIndex
 
-__all__ = ["Conductor", "Doors", "House", "Meter", "Reply"]
+__all__ = ["Conductor", "Doors", "House", "Meter", "NoIndex", "Reply"]

@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from proxy import policy
 from proxy.conductor.asking import insist, judge_all, worst
+from proxy.conductor.copying import AnswerCopies
 from proxy.conductor.passage import Passage
 from proxy.conductor.toolcalls import OpenCall, conceal_all, inspect_call, named
 from proxy.engines import UpstreamAnswer
@@ -79,6 +80,7 @@ class Answering:
         self._measures: list[Measure] = []
         self._soft: Sequence[SoftAsk] = [rule for rule in passage.obligations.soft if rule.side == "answer"]
         self._whole = not passage.exchange.stream and not self._soft
+        self._copies = AnswerCopies(passage)
         self._asked_with: tuple[object, ...] = ()
         self._unasked = 0  # characters that left since the last decision
 
@@ -98,6 +100,7 @@ class Answering:
             raise UpstreamUnavailable("The model server ended its answer early.")
         self._check_measures()
         out = await self._flush_all()
+        await self._copies.rest()
         if self._whole:
             await self._decide(final=True)
         if out:
@@ -201,7 +204,8 @@ class Answering:
                 pending = [*await self._settle(flow, step), *pending]
                 continue
             await self._judge(step.text)
-            if self._due(len(step.text)):
+            news = await self._copies.look(lane, step.text)
+            if news or self._due(len(step.text)):
                 await self._decide(final=False)
             if step.text.strip():  # blanks are not judged, and break no rule
                 insist(self._passage, self._soft)
@@ -256,6 +260,7 @@ class Answering:
             if self._whole:
                 [clean] = await conceal_all(self._passage, ["".join(flow.waiting)])
                 flow.waiting.clear()
+                await self._copies.look(lane, clean)
                 out.append(self._emit(lane, flow, clean))
             else:
                 out.append(await self._release(lane, flow.guard.finish()))
@@ -274,6 +279,8 @@ class Answering:
             insist(self._passage, self._soft)
             if self._due(len(inspected.record)):
                 await self._decide(final=False)
+        if await self._copies.look(lane, inspected.record, whole=True):
+            await self._decide(final=False)
         await self._passage.decide_late(
             policy.tool_call(
                 self._passage.base, name=opened.name, arguments=inspected.arguments, source="model"
@@ -294,6 +301,7 @@ class Answering:
                 passage.base,
                 final=final,
                 lanes=lanes,
+                documents=self._copies.documents,
                 entities=passage.leaked,
                 soft=passage.soft,
                 finish=passage.finish,

@@ -5,16 +5,16 @@ demands nothing new. A policy set that never settles is refused.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from proxy import labels, policy
+from proxy.conductor import copying
 from proxy.conductor.passage import Passage
+from proxy.conductor.recognising import Found, recognise
 from proxy.errors import ContentUnscannable, EngineUnavailable
 from proxy.exchange import CleanText, Exchange, Segment
 from proxy.record import CleanMessage
-from proxy.redact.kinds import for_identifiers
 from proxy.redact.redactor import redact
 from proxy.redact.spans import Span
 from proxy.verdict import KindPlan, Obligations, SoftAsk, SoftVerdict
@@ -29,7 +29,7 @@ COUNT_INLINE_CHARS = 16_384
 
 async def ask(passage: Passage) -> Exchange:
     """What may be sent upstream. Raises Denied, ContentUnscannable or EngineUnavailable."""
-    exchange = labels.find_documents(passage.exchange)
+    exchange = await copying.find_copies(passage, labels.find_documents(passage.exchange))
     passage.exchange = exchange
     tokens = await _count(passage, exchange.segments)
     passage.counted = sum(tokens)
@@ -110,7 +110,7 @@ async def _obey(passage: Passage, exchange: Exchange, obligations: Obligations) 
     """The exchange with everything done to it that the decisions so far demand of the request."""
     withheld = {item.document: item.notice for item in obligations.withhold}
     if withheld:
-        exchange = labels.withhold(exchange, withheld, passage.house.notice)
+        exchange = await copying.withhold(passage, exchange, withheld)
     if obligations.strip_tools:
         exchange = tree.strip_tools(exchange, obligations.strip_tools)
     passage.offered = frozenset(exchange.tools)
@@ -120,12 +120,12 @@ async def _obey(passage: Passage, exchange: Exchange, obligations: Obligations) 
 
 
 async def _redact(passage: Passage, exchange: Exchange, plan: Sequence[KindPlan]) -> Exchange:
-    found = await _recognise(passage, exchange.segments, plan)
-    passage.entities = Counter(span.kind for spans in found for span in spans or ())
+    found = await recognise(passage.house.doors.recogniser, exchange, plan)
+    passage.entities = found.entities
     passage.unscanned = _unscanned(exchange, found)
     clean: list[CleanMessage] = []
     changes: dict[int, str] = {}
-    for index, (segment, known) in enumerate(zip(exchange.segments, found, strict=True)):
+    for index, (segment, known) in enumerate(zip(exchange.segments, found.spans, strict=True)):
         spans = known or ()
         text = _clean_key(segment, spans) if segment.key else redact(segment.text, spans, passage.vault, plan)
         clean.append(CleanMessage(segment.role, segment.source, text, segment.path, segment.key))
@@ -135,11 +135,11 @@ async def _redact(passage: Passage, exchange: Exchange, plan: Sequence[KindPlan]
     return tree.with_texts(exchange, changes) if changes else exchange
 
 
-def _unscanned(exchange: Exchange, found: Sequence[tuple[Span, ...] | None]) -> tuple[str, ...]:
+def _unscanned(exchange: Exchange, found: Found) -> tuple[str, ...]:
     """Where something stands that no recogniser looked at. Only first steps: deeper ones are the caller's."""
     unseen = [
         "/".join(map(str, segment.path[:2]))
-        for segment, spans in zip(exchange.segments, found, strict=True)
+        for segment, spans in zip(exchange.segments, found.spans, strict=True)
         if spans is None and segment.text
     ]
     return tuple(dict.fromkeys([*unseen, *(part.where for part in exchange.unscannable)]))
@@ -152,30 +152,6 @@ def _clean_key(segment: Segment, spans: Sequence[Span]) -> CleanText:
             param="/".join(map(str, segment.path[:2])),
         )
     return CleanText(segment.text)
-
-
-async def _recognise(
-    passage: Passage, segments: Sequence[Segment], plan: Sequence[KindPlan]
-) -> list[tuple[Span, ...] | None]:
-    """What was found in each; None: it was not looked at, for nothing is planned.
-
-    Identifiers are not prose: only patterns are looked for in them (`redact.kinds`).
-    """
-    found: list[tuple[Span, ...] | None] = [None] * len(segments)
-    for identifiers in (False, True):
-        chosen = [i for i, one in enumerate(segments) if _is_identifier(one) is identifiers and one.text]
-        kinds = for_identifiers(plan) if chosen and identifiers else plan
-        if not chosen or not kinds:
-            continue
-        spans = await passage.house.doors.recogniser.recognise([segments[i].text for i in chosen], kinds)
-        for index, one in zip(chosen, spans, strict=True):
-            found[index] = one
-    return found
-
-
-def _is_identifier(segment: Segment) -> bool:
-    """A name with white space in it is no identifier: people write their own there."""
-    return segment.key or (segment.source == "name" and len(segment.text.split()) < 2)
 
 
 async def _ask_soft(passage: Passage, clean: Exchange, obligations: Obligations, *, when: str) -> None:

@@ -1,10 +1,12 @@
 """What every exchange shares: the doors to the world, the table of models, the key of the pseudonyms."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from proxy.engines import (
     Clock,
+    Copies,
     Journal,
     Judge,
     PolicyEngine,
@@ -12,12 +14,20 @@ from proxy.engines import (
     TokenCounter,
     UpstreamDoor,
 )
+from proxy.fingerprints.copies import Copied
 from proxy.record import Summary
 
 
 class Meter(Protocol):
     def observe(self, summary: Summary) -> None:
         """Count one finished exchange. Called once, with everything; must not raise or block."""
+
+
+class NoIndex:
+    """The `Copies` of a house that was given no index: no document is known by its words."""
+
+    async def find(self, texts: Sequence[str]) -> list[tuple[Copied, ...]]:
+        return [() for _ in texts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,7 @@ class Doors:
     journal: Journal
     clock: Clock
     meter: Meter
+    copies: Copies = field(default_factory=NoIndex)
 
 
 @dataclass(frozen=True, slots=True)

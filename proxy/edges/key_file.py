@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+from hashlib import blake2b
 from pathlib import Path
 
 from proxy.errors import ConfigInvalid
@@ -18,7 +19,8 @@ def pseudonym_key(path: Path | None, state: Path) -> bytes:
 
 def index_key(path: Path | None, state: Path) -> bytes:
     """The same for the key of the index of fingerprints: without it nobody can try passages on the index."""
-    return _key(path, state / "labels.key", "need_to_know.key_file", "key of the index")
+    key = _key(path, state / "labels.key", "need_to_know.key_file", "key of the index")
+    return blake2b(key, digest_size=KEY_BYTES, person=b"fingerprints").digest()  # a file may hold more
 
 
 def _key(path: Path | None, made: Path, setting: str, name: str) -> bytes:
@@ -29,7 +31,8 @@ def _key(path: Path | None, made: Path, setting: str, name: str) -> bytes:
             _write_new(chosen, secrets.token_bytes(KEY_BYTES))
         key = chosen.read_bytes()
     except OSError as error:
-        raise ConfigInvalid([f"{setting if path else 'state'}: {chosen}: {error.strerror or 'cannot be used'}"]) from None
+        where = setting if path else "state"
+        raise ConfigInvalid([f"{where}: {chosen}: {error.strerror or 'cannot be used'}"]) from None
     if len(key) < KEY_BYTES:
         raise ConfigInvalid([f"{chosen}: the {name} must have at least {KEY_BYTES} bytes"])
     return key

@@ -11,26 +11,27 @@ from dataclasses import dataclass
 from typing import Final
 
 from proxy.fingerprints.index import Index
-from proxy.fingerprints.winnowing import GRAM, WINDOW
+from proxy.fingerprints.winnowing import GRAM, REACH, WINDOW
 from proxy.fingerprints.words import places
 
 GAP: Final = 30
 """Words between two fingerprints of one passage: two sentences that were rewritten. Then another begins."""
 
-MARGIN: Final = WINDOW - 1
-"""As many words of a copied passage may stand before its first fingerprint, and as many behind its last."""
+MARGIN: Final = REACH
+"""So many words of a passage with an edit near its end may stand outside its fingerprints; without, half."""
 
 LEAST_WORDS: Final = 2 * GRAM
 """Two grams; single ones meet by chance."""
 
-_BLANK_LINE: Final = re.compile(r"\n[^\S\n]*\n")
+_BARRIER: Final = re.compile(r"\n[^\S\n]*\n|[<>]")  # a blank line, or a tag around a document
+_CLOSING: Final = re.compile(r"""[.,;:!?)\]}"'”’»…]*""")  # belongs to the word before it
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
     """Characters `start` to `end` (exclusive) hold a passage of this document; `words` of it are certain.
 
-    In doubt it is longer: `MARGIN` words more at either side, unless a blank line parts them.
+    In doubt it is longer: `MARGIN` words more at either side, unless a blank line or a tag parts them.
     """
 
     id: str
@@ -91,12 +92,13 @@ class CopyFinder:
 
 def _span(text: str, words: Sequence[tuple[int, int]], run: _Run) -> tuple[int, int]:
     first, last = run.first, run.last - 1
-    while first > max(run.first - MARGIN, 0) and not _BLANK_LINE.search(
+    while first > max(run.first - MARGIN, 0) and not _BARRIER.search(
         text, words[first - 1][1], words[first][0]
     ):
         first -= 1
-    while last < min(run.last + MARGIN, len(words)) - 1 and not _BLANK_LINE.search(
+    while last < min(run.last + MARGIN, len(words)) - 1 and not _BARRIER.search(
         text, words[last][1], words[last + 1][0]
     ):
         last += 1
-    return words[first][0], words[last][1]
+    closed = _CLOSING.match(text, words[last][1])
+    return words[first][0], closed.end() if closed else words[last][1]

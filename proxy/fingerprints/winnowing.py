@@ -5,9 +5,15 @@ SIGMOD 2003). The choice depends on nothing outside the window, so two texts tha
 choose a gram in common there, wherever the words stand.
 """
 
+from array import array
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
+
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 from proxy.fingerprints.words import KeyedWords
 
@@ -18,9 +24,6 @@ WINDOW: Final = 6
 """About 2 grams in 7 are chosen: that much smaller is the index. `load/fingerprints.py` measures it."""
 
 REACH: Final = GRAM + WINDOW - 1
-
-_BYTES: Final = 8
-"""Two grams in a million billion meet by chance in a corpus of a hundred million."""
 
 SAMPLE: Final = "of any six runs of words in a row the one with the least hash is chosen for the index"
 """Its fingerprints stand in every index, so that one of another reckoning is not taken for ours."""
@@ -39,21 +42,25 @@ class Winnower:
 
     def __init__(self, key: bytes) -> None:
         self._words = KeyedWords(key)
-        self._hash = blake2b(key=key, digest_size=_BYTES, person=b"gram")
+        self._cipher = Cipher(AES256(blake2b(key=key, digest_size=32, person=b"gram").digest()), ECB())  # noqa: S305
 
     def mark(self, text: str) -> Marked:
-        """About 80 µs a kB. What is shorter than a gram has no fingerprint."""
+        """About 100 µs a kB. What is shorter than a gram has no fingerprint."""
         numbers = self._words.numbers(text)
         grams = _grams(numbers)
-        chosen = {gram: self._fingerprint(gram) for gram in _least(grams)}
+        chosen = self._fingerprints(_least(grams))
         marks = [(place, chosen[gram]) for place, gram in enumerate(grams) if gram in chosen]
         return Marked(len(numbers), marks)
 
-    def _fingerprint(self, gram: int) -> int:
-        """Hashed once more: a gram's own hash is for choosing, and many of them could be reckoned back."""
-        hashed = self._hash.copy()
-        hashed.update(gram.to_bytes(_BYTES, "little", signed=True))
-        return int.from_bytes(hashed.digest(), "little")
+    def _fingerprints(self, grams: Collection[int]) -> dict[int, int]:
+        """By gram: half of its block in AES. A gram's own hash is for choosing, and could be reckoned back.
+
+        Each block stands alone, as a keyed permutation: that equal grams look equal is what they are for.
+        """
+        blocks = array("q", bytes(16 * len(grams)))
+        blocks[::2] = array("q", grams)
+        hidden = array("Q", self._cipher.encryptor().update(blocks.tobytes()))
+        return dict(zip(grams, hidden[::2], strict=True))
 
 
 def _grams(numbers: list[int]) -> list[int]:
@@ -66,6 +73,16 @@ def _least(grams: list[int]) -> set[int]:
     """The least of each window; of a text that fills none, the least of all."""
     if len(grams) <= WINDOW:
         return {min(grams)} if grams else set()
-    pairs = list(map(min, grams, grams[1:]))
-    fours = map(min, pairs, pairs[2:])
-    return set(map(min, fours, pairs[4:]))
+    least = min(grams[:WINDOW])
+    chosen = {least}
+    leaves = len(grams)  # where the first window ends that the least is not in; set when the loop meets it
+    for place, gram in enumerate(grams):
+        if gram <= least:
+            least, leaves = gram, place + WINDOW
+            chosen.add(least)
+        elif place == leaves:
+            window = grams[place - WINDOW + 1 : place + 1]
+            least = min(window)
+            leaves = place + 1 + window.index(least)
+            chosen.add(least)
+    return chosen

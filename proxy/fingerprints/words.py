@@ -38,36 +38,50 @@ _LOOK_ALIKES: Final = str.maketrans("аеорсухіјѕһԁԛԝνοαρικυ�
 """Cyrillic and Greek letters that an eye does not tell from Latin ones (Unicode Technical Standard 39)."""
 
 
+_SPELLED: Final = str.maketrans(
+    {chr(code): chr(code).lower() if chr(code).isalnum() else " " for code in range(128)}
+)
+"""Of ASCII: letters in lower case, and a space for whatever stands between words."""
+
+
 class KeyedWords:
     """`key`: 16 to 64 bytes, secret."""
 
     def __init__(self, key: bytes) -> None:
-        self._hash = blake2b(key=key, digest_size=_NUMBER_BYTES, person=b"word")
-        self._known: dict[str, int] = {}
+        self._numbers = _Numbers(key)
 
     def numbers(self, text: str) -> list[int]:
         """One for each word of the text, in order."""
-        words = _pattern(text).findall(text)
-        known = self._known
-        try:
-            return [known[word] for word in words]
-        except KeyError:
-            return [self._number(word) for word in words]
+        return list(map(self._numbers.__getitem__, _words(text)))
 
-    def _number(self, word: str) -> int:
-        number = self._known.get(word)
-        if number is None:
-            hashed = self._hash.copy()
-            hashed.update(_plain(word).encode("utf-8", "surrogatepass"))
-            number = int.from_bytes(hashed.digest())
-            if len(word) <= _KEPT_CHARS:
-                self._keep(word, number)
+
+class _Numbers(dict[str, int]):
+    """The number of each word, remembered as far as there is room."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._hash = blake2b(key=key, digest_size=_NUMBER_BYTES, person=b"word")
+
+    def __missing__(self, word: str) -> int:
+        hashed = self._hash.copy()
+        hashed.update(_plain(word).encode("utf-8", "surrogatepass"))
+        number = int.from_bytes(hashed.digest())
+        if len(word) <= _KEPT_CHARS:
+            if len(self) >= _KEPT_WORDS:
+                self.clear()
+            self[word] = number
         return number
 
-    def _keep(self, word: str, number: int) -> None:
-        if len(self._known) >= _KEPT_WORDS:
-            self._known.clear()
-        self._known[word] = number
+
+def _words(text: str) -> list[str]:
+    """As `_WORD` finds them. Most lines are ASCII, and to split those costs a fifth."""
+    if text.isascii():
+        return text.translate(_SPELLED).split()
+    return [word for line in text.splitlines() for word in _words_of(line)]
+
+
+def _words_of(line: str) -> list[str]:
+    return line.translate(_SPELLED).split() if line.isascii() else _WORD.findall(line)
 
 
 def places(text: str) -> Iterator[tuple[int, int]]:

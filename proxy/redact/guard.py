@@ -111,7 +111,7 @@ class Guard:
         self._ahead = min(LOOKAHEAD_CHARS, window_chars // 2)
         self._held = ""
         self._later: list[str] = []
-        self._context = ""
+        self._left = ""
         self._scanned = 0  # no border up to here but those that a carried finding has crossed
         self._asked = 0  # length of the window that is being asked about
         self._ending: Literal["border", "forced", "early", "final"] = "border"
@@ -143,7 +143,7 @@ class Guard:
         cut = self._cut(window, findings)
         leaving = [finding for finding in findings if finding.end <= cut]
         emitted = replace(window[:cut], leaving, self._leaks, self._plan)
-        self._at_word = cut == len(window) and window[-1].isspace()
+        self._at_word = cut == len(window)
         if not self._lets_quiet_pass:
             self._calm_chars = min(self._calm_chars + cut, CLAUSE_CHARS)
         self._release(cut)
@@ -159,7 +159,7 @@ class Guard:
         if not self._asks or self.waiting or not self._held:
             return []
         self._asked, self._ending = len(self._held), "early"
-        return [Ask(self._held, self._context)]
+        return [Ask(self._held, self._context())]
 
     def _next(self) -> list[Ask | Emit]:
         if self._later:
@@ -169,7 +169,7 @@ class Guard:
             self._swallow()
         passing = self._quiet()
         self._asked = self._window()
-        return [*passing, Ask(self._held[: self._asked], self._context)] if self._asked else passing
+        return [*passing, Ask(self._held[: self._asked], self._context())] if self._asked else passing
 
     def _quiet(self) -> list[Ask | Emit]:
         """The quiet words that the held text begins with, let go."""
@@ -205,6 +205,11 @@ class Guard:
         self._scanned = bound
         return 0
 
+    def _context(self) -> str:
+        """Whole words of what has left, however it left."""
+        tail = self._left[-CONTEXT_CHARS:]
+        return self._left if tail == self._left else tail.partition(" ")[2] or tail
+
     def _is_calm(self, gap: int) -> bool:
         return gap >= self._calm_chars and is_calm(self._held, gap)
 
@@ -237,11 +242,7 @@ class Guard:
         return [*((span.start, span.end) for span in findings), *_issued_in(window, self._issued)]
 
     def _release(self, cut: int) -> None:
-        before = self._context + self._held[:cut]
-        if len(before) > CONTEXT_CHARS:
-            tail = before[-CONTEXT_CHARS:]
-            before = tail.partition(" ")[2] or tail
-        self._context = before
+        self._left = (self._left + self._held[:cut])[-CONTEXT_CHARS - 1 :]  # one tells of more
         self._held = self._held[cut:]
         self._scanned -= min(cut, self._scanned)
         self._asked = 0

@@ -17,6 +17,9 @@ MARKED_KINDS = frozenset(
 )
 """Their patterns begin in the word with a digit or an `@`, unless others are configured for the kind."""
 
+SECRET = "SECRET"  # noqa: S105 - the kind's name
+"""Keys, tokens, passwords. One-way, whatever a plan says: a vault never gives one back."""
+
 
 def for_identifiers(plan: Iterable[KindPlan]) -> tuple[KindPlan, ...]:
     """The plan for texts that are no prose: names of tools, keys, enumerations.

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import NoReturn
 
+from proxy.redact.kinds import SECRET
+
 PSEUDONYM = re.compile(r"\[[A-Z][A-Z0-9_]{0,39}_[0-9a-f]{16}\]")
 """The shape of every pseudonym, and of what merely looks like one.
 
@@ -43,7 +45,8 @@ class Vault:
     def issue(self, kind: str, original: str, *, restore: bool = True) -> str:
         """The pseudonym of `original`: the same for the same kind and spelling, for as long as the key lives.
 
-        With `restore` false it is never given back, and what was once asked one-way stays one-way.
+        With `restore` false it is never given back, and what was once asked one-way stays one-way. A secret
+        always is.
         Raises ValueError for a kind that is not `UPPER_CASE` of at most 40 characters.
         """
         if not _KIND.fullmatch(kind):
@@ -53,7 +56,7 @@ class Vault:
         digest.update(original.encode("utf-8", "surrogatepass"))
         pseudonym = f"[{kind}_{digest.hexdigest()}]"
         self._originals[pseudonym] = original
-        if not restore:
+        if not restore or kind == SECRET:
             self._one_way.add(pseudonym)
         return pseudonym
 

@@ -46,6 +46,24 @@ def find_fences(text: str) -> list[Fence]:
     ]
 
 
+def loose_ends(text: str) -> tuple[int, int]:
+    """How many fences a text closes that it has not opened, and how many it opens and does not close."""
+    if not may_open(text):
+        return 0, 0
+    plain = text if text.isascii() else _folded(text)
+    if "document" not in plain.lower():
+        return 0, 0
+    closed = opened = 0
+    for tag in _TAG.finditer(plain):
+        if tag["close"] is None:
+            opened += _attributes(plain, tag.end())[1] is None
+        elif opened:
+            opened -= 1
+        else:
+            closed += 1
+    return closed, opened
+
+
 def may_open(text: str) -> bool:
     """Whether anything in a text, or in a part of one, could begin a tag. Cheap, and most texts fail it."""
     if "<" in text or "&" in text or "\\" in text:

@@ -56,6 +56,8 @@ class Play:
     heard: list[bytes] = field(default_factory=list)
     window_chars: int = 200
     writer: Any = field(default_factory=PlainWriter)
+    clock: Any = field(default_factory=StandingClock)
+    marked: frozenset[str] = frozenset()
 
     @property
     def conductor(self) -> Conductor:
@@ -66,10 +68,10 @@ class Play:
             tokens=self.tokens,
             upstream=self.upstream,
             journal=self.journal,
-            clock=StandingClock(),
+            clock=self.clock,
             meter=self.tally,
         )
-        return Conductor(House(doors, b"k" * 32, "[withheld]", self.window_chars))
+        return Conductor(House(doors, b"k" * 32, "[withheld]", self.window_chars, marked=self.marked))
 
     async def run(self, exchange: Exchange, identity: Identity = ANNA) -> str:
         async with self.conductor.converse(identity, exchange) as reply:

@@ -130,6 +130,56 @@ async def test_every_window_needs_a_verdict_whatever_the_policies_made_of_it() -
     assert play.text == SENTENCE
 
 
+# -- what is held back, and for how long
+
+
+class TickingClock:
+    """Half a second passes with every look at it."""
+
+    def __init__(self) -> None:
+        self.ticks = 1_000
+
+    def now(self) -> float:
+        return 0.0
+
+    def monotonic(self) -> float:
+        self.ticks += 1
+        return self.ticks / 2
+
+
+async def test_words_that_begin_no_finding_leave_as_they_come_and_nobody_is_asked() -> None:
+    play = playing(*answer_events("Some ", "plain ", "words ", "follow"))
+    play.marked = frozenset({"EMAIL_ADDRESS"})
+    await play.run(chat("Hi"))
+    assert play.heard[:3] == [b"Some ", b"plain ", b"words "]
+    assert play.recogniser.asked == []
+
+
+async def test_a_finding_among_such_words_is_replaced_before_it_leaves() -> None:
+    play = playing(*answer_events(*"Then ask carl@example.com about all of that, please."))
+    play.marked = frozenset({"EMAIL_ADDRESS"})
+    text = await play.run(chat("Hi"))
+    assert "carl" not in text
+    assert "[EMAIL_ADDRESS_" in text
+
+
+async def test_what_waits_for_longer_than_the_bound_is_looked_at_as_it_is() -> None:
+    slow = playing(*answer_events("so Ab ", "Cd Ef ", "of Gh", " Ij Kl"))
+    slow.clock = TickingClock()
+    await slow.run(chat("Hi"))
+    assert slow.heard[0] == b"so Ab Cd Ef of "
+    quick = playing(*answer_events("so Ab ", "Cd Ef ", "of Gh", " Ij Kl"))
+    await quick.run(chat("Hi"))
+    assert quick.heard[0] == b"so Ab Cd Ef of Gh Ij Kl"
+
+
+async def test_a_judge_is_asked_about_sentences_however_long_they_wait() -> None:
+    play = playing(*answer_events("so Ab ", "Cd Ef ", "of Gh", " Ij Kl."), admission=allow(soft=(OF_ANSWER,)))
+    play.clock = TickingClock()
+    await play.run(chat("Hi"))
+    assert play.heard[0] == b"so Ab Cd Ef of Gh Ij Kl."
+
+
 # -- an answer that is not streamed
 
 

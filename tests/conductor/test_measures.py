@@ -67,6 +67,7 @@ async def test_the_rules_on_answers_are_asked_once_and_told_that_there_are_no_wo
         "soft": {},
         "finish": {},
         "usage": {"prompt": 4, "completion": 0, "cached": 0, "reasoning": 0},
+        "documents": [],
     }
 
 

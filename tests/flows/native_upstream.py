@@ -70,7 +70,7 @@ class NativeUpstream:
         end = {"model": "echo", "created_at": AT, "done": True, "done_reason": "stop", **FIGURES}
         if not asked["stream"]:
             return {**end, "message": {"role": "assistant", "content": words, "tool_calls": calls}}
-        said = [{"role": "assistant", "content": word} for word in _split(words)]
+        said: list[dict[str, Any]] = [{"role": "assistant", "content": word} for word in _split(words)]
         said += [{"role": "assistant", "content": "", "tool_calls": calls}] if calls else []
         chunks = [{"model": "echo", "created_at": AT, "message": one, "done": False} for one in said]
         return _lines(*chunks, {**end, "message": {"role": "assistant", "content": ""}})

@@ -44,6 +44,7 @@ PHASES: dict[str, dict[str, Any]] = {
             "soft": {},
             "finish": {"0": "stop"},
             "usage": None,
+            "documents": [],
         }
     },
 }

@@ -35,7 +35,7 @@ def test_a_finding_that_the_last_plain_word_stands_in_stays_whole() -> None:
     guarded.feed("It is Jane of the Doe")
     [ask] = guarded.overdue()
     assert isinstance(ask, Ask)
-    assert guarded.settle([Span(6, 21, "PERSON", 1.0)])[0].text == "It is "  # type: ignore[union-attr]
+    assert guarded.settle([Span(6, 21, "PERSON", 1.0)])[0].text == "It is "
     assert guarded.held == "Jane of the Doe"
 
 

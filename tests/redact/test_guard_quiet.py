@@ -79,8 +79,8 @@ def test_a_word_that_tells_opens_a_window_and_words_after_the_window_leave_again
     "word",
     [
         "jane@example.com", "4111", "example.com", "DE", "deadBeef", "a" * 21, "jane%40example", "x=40",
-        "&commat;", "[at]", "(at)", "\\u0040", "\uff14\uff11", "j\u0430ne", "a\u200bb", "\u2460", "1", "+",
-        "<a>", "a_b", "a/b", "\u3002", ISSUED,
+        "&commat;", "[at]", "(at)", "dot)", "\\u0040", "\uff14\uff11", "j\u0430ne", "a\u200bb", "\u2460", "1",
+        "+", "<a>", "a_b", "a/b", "\u3002", ISSUED,
     ],
 )  # fmt: skip
 def test_what_a_finding_or_a_disguise_could_begin_with_is_never_quiet(word: str) -> None:

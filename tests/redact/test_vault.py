@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proxy.redact.kinds import SECRET
 from proxy.redact.vault import PSEUDONYM, Vault
 
 KEY = bytes(range(32))
@@ -99,3 +100,10 @@ def test_keys_of_any_length_from_16_bytes_are_taken() -> None:
 def test_a_kind_that_would_break_the_shape_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match="kind"):
         vault().issue(kind, "x")
+
+
+def test_a_secret_is_never_given_back_whatever_was_asked() -> None:
+    vault = Vault(bytes(16), "scope")
+    pseudonym = vault.issue(SECRET, "hunter2", restore=True)
+    assert pseudonym in vault
+    assert vault.original(pseudonym) is None

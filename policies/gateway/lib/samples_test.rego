@@ -44,6 +44,7 @@ answer := object.union(base, {
 		"soft": {},
 		"finish": {"0": "stop"},
 		"usage": null,
+		"documents": [],
 	},
 })
 

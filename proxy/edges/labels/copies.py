@@ -23,7 +23,10 @@ INLINE_CHARS: Final = 32_768
 
 
 class IndexedCopies:
-    """`finder` is read again as a file is (`edges.kept`); with a new one, nothing is remembered of the old."""
+    """`finder` is read again when its files change; with a new one, nothing is remembered of the old.
+
+    `entries`: texts remembered, at most.
+    """
 
     def __init__(self, finder: Kept[CopyFinder], entries: int) -> None:
         self.finder = finder

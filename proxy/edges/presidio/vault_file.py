@@ -69,9 +69,10 @@ class VaultFile:
     def save(self) -> None:
         """What was issued since the last time is in the file when this returns."""
         for pseudonym in islice(self.vault, self._saved, None):
-            kind = pseudonym[1:].rpartition("_")[0]
-            entry = {"kind": kind, "original": self.vault.original(pseudonym)}
-            self._file.write(orjson.dumps(entry) + b"\n")
+            original = self.vault.original(pseudonym)
+            if original is not None:  # what is never given back is not written down
+                entry = {"kind": pseudonym[1:].rpartition("_")[0], "original": original}
+                self._file.write(orjson.dumps(entry) + b"\n")
         self._file.flush()
         self._saved = len(self.vault)
 

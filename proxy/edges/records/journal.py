@@ -274,7 +274,15 @@ def _routes(settings: Feedback, state: Path, slot: Slot, spool: Spool, clock: Cl
     }
     return [
         _Route(
-            Courier(name, slot.path, outlet, durable=lambda: spool.durable, damaged=spool.damaged.add), outlet
+            Courier(
+                name,
+                slot.path,
+                outlet,
+                durable=lambda: spool.durable,
+                damaged=spool.damaged.add,
+                recent=spool.recent,
+            ),
+            outlet,
         )
         for name, outlet in outlets.items()
     ]

@@ -20,21 +20,8 @@ SEVERITY_INFO = 9
 
 def line(record: Mapping[str, Json]) -> bytes:
     """The document that `proxy.record.record` makes, as one line without its line feed."""
-    return orjson.dumps(
-        {
-            "resourceLogs": [
-                {
-                    "resource": {"attributes": _key_values(RESOURCE)},
-                    "scopeLogs": [
-                        {
-                            "scope": {"name": SCOPE, "version": __version__},
-                            "logRecords": [_log_record(record)],
-                        }
-                    ],
-                }
-            ]
-        }
-    )
+    log = {"scope": _SCOPE, "logRecords": [_log_record(record)]}
+    return orjson.dumps({"resourceLogs": [{"resource": _RESOURCE, "scopeLogs": [log]}]})
 
 
 def records(text: bytes) -> Iterable[dict[str, Json]]:
@@ -100,3 +87,8 @@ def plain(value: Mapping[str, Json]) -> Json:
     if value:
         raise ValueError("not an OTLP value")
     return None
+
+
+# The same on every line.
+_RESOURCE = orjson.Fragment(orjson.dumps({"attributes": _key_values(RESOURCE)}))
+_SCOPE = orjson.Fragment(orjson.dumps({"name": SCOPE, "version": __version__}))

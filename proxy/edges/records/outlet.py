@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 import orjson
 
 from proxy.edges.records import spool_format
+from proxy.edges.records.recent import Recent
 from proxy.edges.records.spool_files import open_private, segment_path, segments
 from proxy.edges.records.spool_format import HEADER_BYTES, Damaged, Entry, previous_of
 
@@ -51,7 +52,10 @@ class Cursor:
 
 
 class Courier:
-    """`durable` tells how far the spool may be read, `damaged` is told of a segment that cannot be."""
+    """`durable` tells how far the spool may be read, `damaged` is told of a segment that cannot be.
+
+    `recent`: entries that need not be read, for they were written only now.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class Courier:
         *,
         durable: Callable[[], Place],
         damaged: Callable[[int], None],
+        recent: Recent | None = None,
     ) -> None:
         self.name = name
         self.delivered = 0
@@ -68,6 +73,7 @@ class Courier:
         self._outlet = outlet
         self._durable = durable
         self._damaged = damaged
+        self._recent = recent or Recent()
         self._cursor_path = spool / f"{name}.cursor"
         self._cursor = self._load()
         self._stopped = False
@@ -140,12 +146,17 @@ class Courier:
         newest, position = durable
         if cursor.segment > newest or cursor.offset < HEADER_BYTES:
             return
-        if cursor.segment == newest and cursor.offset >= position:
+        end = position if cursor.segment == newest else None
+        offset, digest = cursor.offset, cursor.digest
+        for entry in self._recent.following(cursor.segment, offset, end):
+            yield entry
+            offset, digest = entry.end, entry.digest
+        if end is not None and offset >= end:
             return
         with segment_path(self._spool, cursor.segment).open("rb") as segment:
-            segment.seek(cursor.offset)
-            piece = segment.read(position - cursor.offset if cursor.segment == newest else -1)
-        yield from spool_format.entries(piece, cursor.digest, cursor.offset)
+            segment.seek(offset)
+            piece = segment.read(-1 if end is None else end - offset)
+        yield from spool_format.entries(piece, digest, offset)
 
     def _go_on(self, durable: Place) -> bool:
         """Take the next segment up, when this one will not grow any more."""

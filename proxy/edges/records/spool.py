@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from proxy.edges.records.recent import Recent
 from proxy.edges.records.spool_files import (
     Slot,
     mend_last,
@@ -25,6 +26,7 @@ from proxy.edges.records.spool_format import (
     HEADER_BYTES,
     START,
     Damaged,
+    Entry,
     frame,
     header,
 )
@@ -93,8 +95,11 @@ class Spool:
         self._digest = START  # of the last entry
         self._flushed = START  # of the last entry that the operating system has
         self._pending: list[bytes] = []
+        self._pending_entries: list[Entry] = []
         self._pending_bytes = 0
         self.reserved = 0
+        self.recent = Recent()
+        """What was flushed of late. Read by other threads."""
         self.damaged: set[int] = set()
         self.durable = (0, 0)
         """Segment and offset up to which entries may be delivered. Read by other threads."""
@@ -163,7 +168,8 @@ class Spool:
     def flush(self) -> None:
         """Hand everything to the operating system: it survives the end of this process."""
         current, pending = self._current, b"".join(self._pending)
-        self._pending, self._pending_bytes = [], 0
+        entries = self._pending_entries
+        self._pending, self._pending_entries, self._pending_bytes = [], [], 0
         if current is None or not pending:
             return
         written = 0
@@ -173,6 +179,7 @@ class Spool:
         except OSError:
             self._abandon(current)
             raise
+        self.recent.add(current.number, current.position, entries)
         current.position += len(pending)
         self._flushed = self._digest
 
@@ -235,6 +242,8 @@ class Spool:
         framed, self._digest = frame(self._digest, payload)
         self._pending.append(framed)
         self._pending_bytes += length
+        end = current.position + self._pending_bytes
+        self._pending_entries.append(Entry(payload, end, self._digest))
         return current.number
 
     def _roll(self, length: int) -> _Segment:

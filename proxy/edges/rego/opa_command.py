@@ -30,6 +30,14 @@ def find_opa(configured: Path | None) -> Path | None:
     return checkout if checkout.is_file() else None
 
 
+def needed_opa(named: Path | None) -> Path:
+    """The same for a command that cannot do without. Raises ConfigInvalid."""
+    found = find_opa(named)
+    if found is None:
+        raise ConfigInvalid(["no `opa` is here: run `make opa`, or name it with --opa"])
+    return found
+
+
 def run_opa(opa: Path, arguments: Iterable[str], folder: Path) -> Done:
     """Raises ConfigInvalid when it cannot be run or does not come back; else judge by `returncode`."""
     try:

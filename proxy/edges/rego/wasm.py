@@ -62,6 +62,9 @@ class EmbeddedEngine:
         return await self.decide_bytes(orjson.dumps(document))
 
     async def decide_bytes(self, document: bytes) -> Decision:
+        return self.decide_now(document)
+
+    def decide_now(self, document: bytes) -> Decision:
         """The decision on the JSON of an input document. Raises EngineUnavailable."""
         try:
             found = self._machine.evaluate(ENTRYPOINT, document)

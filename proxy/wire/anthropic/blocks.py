@@ -137,6 +137,9 @@ def _document(draft: Draft, members: Members, path: Path, voice: Voice) -> Membe
     kind = source.get("type") if isinstance(source, dict) else None
     words = replace(voice, source="document", blocks=("text",))
     taken: Members = {}
+    for name in ("title", "context"):  # before the text, as chat says them: a fence may begin in them
+        if name in members:
+            taken[name] = _said(draft, members, name, path, words)
     if kind == "base64":
         taken["source"] = _in_base64(draft, source, place, _PDF)
         draft.unscannable.append(Unscannable(where(path), "file"))
@@ -150,9 +153,6 @@ def _document(draft: Draft, members: Members, path: Path, voice: Voice) -> Membe
         raise invalid(
             (*place, "type"), "must be text, content or base64; documents elsewhere are not fetched"
         )
-    for name in ("title", "context"):
-        if name in members:
-            taken[name] = _said(draft, members, name, path, words)
     _entry(draft, path, members.get("title"))
     return taken
 

@@ -87,7 +87,7 @@ class ChatReader:
     def _read_choice(self, choice: Json, member: str, events: list[AnswerEvent]) -> None:
         if not isinstance(choice, dict):
             raise malformed("a choice")
-        bare = _is_bare(choice)
+        bare = member == "delta" and _is_bare(choice)
         self._bare |= bare
         index = 0 if bare else answers.index(choice.get("index"), CHOICES)
         self._open.add(index)
@@ -166,7 +166,7 @@ class ChatReader:
 
 
 def _is_bare(choice: Mapping[str, Json]) -> bool:
-    """A piece of text and nothing else: the least that a stream's choice can be, and all that some servers send."""
+    """A piece of text and nothing else: the least that a choice can be, and all that some servers send."""
     delta = choice.get("delta")
     return choice.keys() == {"delta"} and isinstance(delta, dict) and "content" in delta
 

@@ -75,6 +75,11 @@ class Output:
     def items(self) -> list[OutputItem]:
         return list(self._items.values())
 
+    @property
+    def texts(self) -> int:
+        """How many of the items are texts, and no refusals."""
+        return sum(lane.kind == "content" for lane in self._items)
+
     def item(self, lane: Lane, call: ToolOpen | None = None) -> tuple[OutputItem, bool]:
         """The lane's item, and whether it begins with this."""
         known = self._items.get(lane)

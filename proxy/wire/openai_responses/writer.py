@@ -16,6 +16,10 @@ from proxy.wire.openai_responses.output import Output, OutputItem
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Why an answer is not whole, in the words of a response. With any other finish it is."""
 
+APART: Final = "\n\n"
+"""Before each text of an answer but the first. The official clients' `output_text` puts nothing between them,
+and what no guard saw whole, because its halves stood on two lanes, would be whole there."""
+
 
 class ResponsesWriter:
     """`write` each event. A stream's bytes come as they can; a whole answer's with `End`."""
@@ -51,6 +55,8 @@ class ResponsesWriter:
 
     def _say(self, lane: Lane, text: str, call: ToolOpen | None = None) -> bytes:
         item, begins = self._output.item(lane, call)
+        if begins and item.shape.part == "output_text" and self._output.texts > 1:
+            text = APART + text
         item.pieces.append(text)
         if self._stream is None:
             return b""

@@ -93,7 +93,7 @@ async def test_kinds_and_scores_below_the_plan_are_not_findings(pool: PresidioPo
     assert await kinds(pool, "212-555-0143", (KindPlan("PHONE_NUMBER", 0.4),)) == {
         "212-555-0143": "PHONE_NUMBER"
     }
-    assert await kinds(pool, "212-555-0143", (KindPlan("PHONE_NUMBER", 0.41),)) == {}
+    assert await kinds(pool, "212-555-0143", (KindPlan("PHONE_NUMBER", 0.91),)) == {}
     assert await kinds(pool, TEXT, (KindPlan("PHONE_NUMBER", 0.4),)) == {}
 
 
@@ -209,7 +209,7 @@ async def test_cancelled_callers_do_not_shift_the_answers_of_others(pool: Presid
 async def test_a_pattern_that_takes_too_long_refuses_the_text(pool: PresidioPool) -> None:
     pids = pool.pids
     with pytest.raises(EngineUnavailable, match="to its end"):
-        await pool.recognise(["a." * 2000], (KindPlan("URL", 0.4),))
+        await pool.recognise(["ab." * 1333], (KindPlan("URL", 0.4),))
     assert pool.pids == pids
 
 

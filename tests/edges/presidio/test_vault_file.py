@@ -69,3 +69,14 @@ def test_what_is_no_vault_is_refused_and_not_quoted(tmp_path: Path, content: str
         VaultFile.open(path, create=True)
     assert "secret" not in str(raised.value)
     assert path.read_text() == content
+
+
+def test_a_secret_is_not_written_down(tmp_path: Path) -> None:
+    path = tmp_path / "one.vault"
+    with VaultFile.open(path, create=True) as file:
+        secret, name = file.vault.issue("SECRET", "hunter2"), file.vault.issue("PERSON", "Jane Doe")
+        file.save()
+    assert b"hunter2" not in path.read_bytes()
+    with VaultFile.open(path, create=False) as file:
+        assert file.vault.original(secret) is None
+        assert file.vault.original(name) == "Jane Doe"

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -10,11 +11,15 @@ import orjson
 import pytest
 
 from proxy.edges.records.outlet import Courier, OutletUnavailable
+from proxy.edges.records.recent import BYTES, Recent
 from proxy.edges.records.spool import Place, Sizes, Spool
 from proxy.edges.records.spool_files import Slot, segment_path
-from proxy.edges.records.spool_format import close_payload, open_payload
+from proxy.edges.records.spool_format import Entry, close_payload, open_payload
 
 SIZES = Sizes(bound=1024 * 1024, segment=8 * 1024, reserve=2 * 1024)
+
+# From the disk alone; from the disk, then from memory; from memory.
+REMEMBERED = pytest.mark.parametrize("remembered", [0, 3_000, BYTES])
 
 
 class Kept:
@@ -39,8 +44,9 @@ class Kept:
 class Writing:
     """A spool that gets one exchange after the other."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, remembered: int = BYTES) -> None:
         self.spool = Spool(Slot.take(root), SIZES)
+        self.spool.recent = Recent(remembered)
         self.spool.recover()
         self.path = root / "0"
         self.written = 0
@@ -57,12 +63,20 @@ class Writing:
 
     def courier(self, outlet: Kept) -> Courier:
         return Courier(
-            "kept", self.path, outlet, durable=lambda: self.spool.durable, damaged=self.spool.damaged.add
+            "kept",
+            self.path,
+            outlet,
+            durable=lambda: self.spool.durable,
+            damaged=self.spool.damaged.add,
+            recent=self.spool.recent,
         )
 
 
-def test_a_segment_that_grows_and_is_sealed_during_a_delivery_is_delivered_to_its_end(tmp_path: Path) -> None:
-    writing, outlet = Writing(tmp_path), Kept()
+@REMEMBERED
+def test_a_segment_that_grows_and_is_sealed_during_a_delivery_is_delivered_to_its_end(
+    tmp_path: Path, remembered: int
+) -> None:
+    writing, outlet = Writing(tmp_path, remembered), Kept()
     courier = writing.courier(outlet)
 
     def write_more() -> None:
@@ -78,8 +92,9 @@ def test_a_segment_that_grows_and_is_sealed_during_a_delivery_is_delivered_to_it
     writing.spool.close()
 
 
-def test_a_courier_and_a_spool_at_full_speed_lose_nothing(tmp_path: Path) -> None:
-    writing, outlet = Writing(tmp_path), Kept()
+@REMEMBERED
+def test_a_courier_and_a_spool_at_full_speed_lose_nothing(tmp_path: Path, remembered: int) -> None:
+    writing, outlet = Writing(tmp_path, remembered), Kept()
     courier = writing.courier(outlet)
     writer = threading.Thread(target=writing.write, args=(1500, 300))
     writer.start()
@@ -93,8 +108,9 @@ def test_a_courier_and_a_spool_at_full_speed_lose_nothing(tmp_path: Path) -> Non
     writing.spool.close()
 
 
-def test_what_is_not_durable_yet_is_not_delivered(tmp_path: Path) -> None:
-    writing, outlet = Writing(tmp_path), Kept()
+@REMEMBERED
+def test_what_is_not_durable_yet_is_not_delivered(tmp_path: Path, remembered: int) -> None:
+    writing, outlet = Writing(tmp_path, remembered), Kept()
     courier = writing.courier(outlet)
     writing.write(2)
     published = writing.spool.durable
@@ -109,7 +125,7 @@ def test_what_is_not_durable_yet_is_not_delivered(tmp_path: Path) -> None:
 
 
 def test_damage_is_told_and_the_next_segment_is_delivered(tmp_path: Path) -> None:
-    writing, outlet = Writing(tmp_path), Kept()
+    writing, outlet = Writing(tmp_path, remembered=0), Kept()
     courier = writing.courier(outlet)
     while writing.spool.durable[0] < 2:
         writing.write(filler=1000)
@@ -120,6 +136,35 @@ def test_damage_is_told_and_the_next_segment_is_delivered(tmp_path: Path) -> Non
     courier.step()
     assert outlet.numbers == [writing.written - 1]
     assert writing.spool.damaged == {1}
+    writing.spool.close()
+
+
+class Forgetful(Recent):
+    """The spool has so much to add that what follows is forgotten while a courier reads."""
+
+    def following(self, segment: int, offset: int, end: int | None) -> Iterator[Entry]:
+        return islice(super().following(segment, offset, end), 1)
+
+
+def test_what_is_forgotten_meanwhile_is_read_from_the_disk(tmp_path: Path) -> None:
+    writing, outlet = Writing(tmp_path), Kept()
+    writing.spool.recent = Forgetful()
+    courier = writing.courier(outlet)
+    writing.write(3)
+    courier.step()
+    assert outlet.numbers == [0, 1, 2]
+    assert not writing.spool.damaged
+    writing.spool.close()
+
+
+def test_damage_on_the_disk_does_not_touch_what_is_still_remembered(tmp_path: Path) -> None:
+    writing, outlet = Writing(tmp_path), Kept()
+    courier = writing.courier(outlet)
+    writing.write(3)
+    path = segment_path(writing.path, 1)
+    path.write_bytes(path.read_bytes()[:60])
+    courier.step()
+    assert outlet.numbers == [0, 1, 2]
     writing.spool.close()
 
 

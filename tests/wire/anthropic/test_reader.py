@@ -333,3 +333,9 @@ def test_no_answer_crashes_the_reader(told: list[Any], stream: bool) -> None:
     else:
         events([json.dumps(one).encode() for one in told], stream=False)
         events([whole(*told)], stream=False)
+
+
+def test_a_message_that_tells_no_usage_at_its_end_has_that_of_its_beginning() -> None:
+    told = events([sse(START, TEXT, words(0, "a"), closed(0), {**stopped(), "usage": None}, END)])
+    assert told is not None
+    assert Usage(32, 0, 31, 0) in told

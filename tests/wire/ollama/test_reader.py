@@ -259,3 +259,9 @@ def test_no_answer_crashes_a_reader(chunks: list[Any], stream: bool) -> None:
     body = b"".join(json.dumps(chunk).encode() + b"\n" for chunk in chunks)
     events([body], stream=stream)
     vectors(body)
+
+
+def test_calls_that_were_cut_off_at_a_bound_end_by_length() -> None:
+    told = events([lines(said(tool_calls=[CALL]), {**END, "done_reason": "length"})])
+    assert told is not None
+    assert Finish(0, "length") in told

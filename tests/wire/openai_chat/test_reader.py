@@ -206,6 +206,11 @@ def test_a_server_that_sends_text_and_nothing_else_ends_its_one_choice_by_saying
     assert not refused(bare, STOPPED)
 
 
+def test_a_whole_answer_in_the_words_of_a_stream_is_no_answer() -> None:
+    """Else it would be an empty one, and nobody would know that something was said."""
+    assert events([json.dumps({"choices": [{"delta": {"content": "a"}}]}).encode()], stream=False) is None
+
+
 def test_text_after_the_end_of_a_choice_is_no_answer_and_an_end_said_twice_is_one() -> None:
     assert refused(STOPPED, choice({"content": "a"}))
     assert refused(STOPPED, choice({"tool_calls": [TOOL]}))

@@ -175,6 +175,13 @@ def test_what_is_no_whole_answer_is_none(lies: list[Any]) -> None:
 def test_nothing_is_read_after_the_end() -> None:
     told = events(NAME, [LLAMA + sse(chunk(choice("more", "stop", 1)))], stream=True)
     assert told == events(NAME, [LLAMA], stream=True)
+    assert events(NAME, [LLAMA, sse(chunk(choice("more", "stop", 1)))], stream=True) == told
+
+
+def test_what_a_text_brings_beside_is_counted() -> None:
+    reader = CompletionReader(stream=True)
+    reader.feed(sse(chunk(choice("a", surprise="b"))))
+    assert reader.dropped == {"surprise": 1}
 
 
 def test_a_stream_that_stops_is_no_answer() -> None:
@@ -199,6 +206,11 @@ def test_a_stream_is_what_the_sdk_knows() -> None:
 
 def test_usage_is_in_a_stream_only_when_it_is_wanted() -> None:
     assert b"usage" not in written(STREAMING, events(NAME, [LLAMA], stream=True))
+
+
+def test_a_usage_that_nobody_told_is_not_made_up() -> None:
+    told: list[AnswerEvent] = [HEAD, Delta(FIRST, "a"), Finish(0, "stop"), End()]
+    assert b"prompt_tokens" not in written(WITH_USAGE, told)
 
 
 def test_a_whole_answer_is_what_the_sdk_knows() -> None:

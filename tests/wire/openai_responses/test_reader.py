@@ -371,3 +371,14 @@ def test_anything_at_all_is_events_or_a_refusal(value: Any) -> None:
         payload = {**value, "type": kind} if isinstance(value, dict) else value
         events([f"data: {json.dumps(payload)}\n\n".encode()])
     events([json.dumps(value).encode()], stream=False)
+
+
+def test_a_place_is_free_again_when_its_item_has_ended() -> None:
+    read = ended(OPENED, done(0, message("one")), done(0, message("two", "m2")))
+    assert [one.text for one in read if isinstance(one, Delta)] == ["one", "two"]
+
+
+def test_what_a_delta_brings_beside_its_text_is_counted() -> None:
+    reader = ResponsesReader(stream=True)
+    reader.feed(sse(CREATED, OPENED, delta("output_text", 0, "msg_Xc", "a", surprise="b")))
+    assert reader.dropped == {"surprise": 1}

@@ -508,3 +508,8 @@ def test_a_document_can_be_withheld_wherever_it_stands(item: dict[str, Any]) -> 
         assert "fell" not in str(body)
         assert "Revenue" not in str(body)
         assert "[withheld]" in str(body)
+
+
+@pytest.mark.parametrize("mode", ["auto", "none"])
+def test_a_choice_among_no_tools_is_left_out_unless_it_asks_for_one(mode: str) -> None:
+    assert "tool_choice" not in read(ask(tool_choice=mode)).body

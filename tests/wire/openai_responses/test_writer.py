@@ -289,3 +289,22 @@ def test_an_error_of_a_whole_answer_is_one_body() -> None:
     told = json.loads(ResponsesWriter(WHOLE).error(DENIED, "req-1"))
     assert told["error"]["code"] == "policy_denied"
     assert told["error"]["rules"] == ["tools.answer"]
+
+
+SECOND = Lane(0, "content", 1)
+HALVES: list[AnswerEvent] = [
+    *(HEAD, Delta(SECOND, "emma."), Delta(CONTENT, "example.com")),
+    *(Delta(SECOND, "thompson@"), Finish(0, "stop"), End()),
+]
+
+
+@pytest.mark.parametrize("exchange", [STREAMING, WHOLE], ids=["stream", "whole"])
+def test_two_texts_are_apart_where_a_client_puts_them_together(exchange: Any) -> None:
+    """Each has a guard of its own, so that none of them has seen the joint."""
+    body = written(exchange, HALVES)
+    answer = final(body) if exchange.stream else Response.model_validate_json(body)
+    assert answer.output_text == "emma.thompson@\n\nexample.com"
+
+
+def test_a_single_text_stands_as_it_was_said() -> None:
+    assert Response.model_validate_json(written(WHOLE, ALL)).output_text == "Zoë 😀"

@@ -156,3 +156,11 @@ def test_no_answer_crashes_the_reader(chunks: list[Any], stream: bool) -> None:
         events([b"".join(f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks)])
     else:
         events([json.dumps(chunk).encode() for chunk in chunks], stream=False)
+
+
+def test_what_a_token_brings_beside_its_text_is_counted() -> None:
+    reader = TgiReader(stream=True)
+    strange = token("a")
+    strange["token"]["surprise"] = "b"
+    reader.feed(sse(strange))
+    assert reader.dropped == {"surprise": 1}
