@@ -51,7 +51,9 @@ async def program(
         "default_models": dict.fromkeys(DOORS, "smollm2-finance") | {"vllm_tokenize": "smollm2"},
     }
     folder = tmp_path_factory.mktemp("measures")
-    async with running(folder, upstream.url, upstreams=upstreams, listen=listen) as started:
+    async with running(
+        folder, upstream.url, upstreams=upstreams, listen=listen, redaction={"deadline_s": 30}
+    ) as started:
         yield started
 
 

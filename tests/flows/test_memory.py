@@ -81,11 +81,11 @@ async def growth(program: Program, first: int, warm: int, number: int) -> int:
 @pytest.mark.slow
 async def test_a_thousand_conversations_leave_nothing_behind(program: Program) -> None:
     grown = await growth(program, 0, 400, 1_000)
-    assert grown < 4 * 2**20, f"{grown / 1_000:.0f} bytes a conversation"
+    assert grown < 6 * 2**20, f"{grown / 1_000:.0f} bytes a conversation"
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)  # forty seconds on two idle cores, more than a hundred where others take them
 async def test_ten_thousand_conversations_leave_nothing_behind(program: Program) -> None:
     grown = await growth(program, 10_000, 1_000, 10_000)
-    assert grown < 8 * 2**20, f"{grown / 10_000:.0f} bytes a conversation"
+    assert grown < 12 * 2**20, f"{grown / 10_000:.0f} bytes a conversation"
