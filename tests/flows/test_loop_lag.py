@@ -18,8 +18,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 MEGABYTE = 1_000_000
 TEXT_CHARS = 250_000
 SAMPLES = 300  # so that three of them may be late
-# Analysed in the loop it would be hundreds. The aim is 10 ms, which an idle machine keeps; here other tests run
-# on the same two cores.
+# Analysed in the loop it would be hundreds. The aim is 10 ms, which an idle machine keeps; here other
+# tests run on the same two cores.
 LAG_S = 0.030
 TRIES = 5  # the least counts
 HOSTILE = {
