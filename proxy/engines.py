@@ -109,7 +109,10 @@ class Ticket(Protocol):
 
 class Journal(Protocol):
     async def open(self, exchange_id: str, opened: Mapping[str, Any]) -> Ticket:
-        """Reserve room and write the open entry. Raises RecordUnavailable when full or unwritable."""
+        """Reserve room and write the open entry. Raises RecordUnavailable when full or unwritable.
+
+        Cancelled, it leaves nothing open and logs nothing: another ticket tells how the exchange ended.
+        """
 
 
 class Clock(Protocol):

@@ -47,7 +47,7 @@ def test_json_lines_tell_where_the_findings_were(tmp_path: Path) -> None:
     first, second = map(json.loads, clean.stdout.splitlines())
     assert first["id"] == 1
     assert PSEUDONYM.sub("|", first["text"]) == "😀 call |"
-    assert first["spans"] == [{"start": 7, "end": 19, "kind": "PHONE_NUMBER", "score": 0.4}]
+    assert first["spans"] == [{"start": 7, "end": 19, "kind": "PHONE_NUMBER", "score": 0.9}]
     assert second == {"id": "b", "text": "nothing", "spans": []}
     back = sluicegate("--jsonl", "--restore", "--vault", vault, text=clean.stdout)
     assert [json.loads(line) for line in back.stdout.splitlines()] == [

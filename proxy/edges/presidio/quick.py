@@ -1,5 +1,7 @@
-"""Presidio's dear recognisers behind cheap conditions without which they find nothing. Nothing is lost by
-it."""
+"""Presidio's dear recognisers behind cheap conditions without which they find nothing.
+
+Nothing is lost by it but four digits alone, which Presidio takes for a German pager's number.
+"""
 
 from typing import Any, Final
 

@@ -128,7 +128,8 @@ class SpoolJournal:
         try:
             await self._scribe.open(open_payload(exchange_id, opened), ticket.place)
         except asyncio.CancelledError:
-            self._scribe.abandon(_aborted_payload(ticket), ticket.place)
+            # Without a decision: whoever was cancelled here books the exchange, with another ticket.
+            self._scribe.abandon(close_payload(exchange_id, [], None), ticket.place)
             raise
         self._tickets.add(ticket)
         return ticket
@@ -286,7 +287,3 @@ def _routes(settings: Feedback, state: Path, slot: Slot, spool: Spool, clock: Cl
         )
         for name, outlet in outlets.items()
     ]
-
-
-def _aborted_payload(ticket: SpoolTicket) -> bytes:
-    return close_payload(ticket.exchange_id, [aborted(ticket.opened)], None)
