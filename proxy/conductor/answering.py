@@ -100,9 +100,9 @@ class Answering:
             raise UpstreamUnavailable("The model server ended its answer early.")
         self._check_measures()
         out = await self._flush_all()
-        await self._copies.rest()
-        if self._whole:
-            await self._decide(final=True)
+        news = await self._copies.rest()
+        if self._whole or news:
+            await self._decide(final=self._whole)
         if out:
             yield out
         if not self._whole:

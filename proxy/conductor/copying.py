@@ -81,7 +81,7 @@ class AnswerCopies:
             self._found[one.id] = max(self._found.get(one.id, 0), one.end - one.start)
         return len(self._found) > known
 
-    async def rest(self) -> None:
-        """Look at what still waits."""
-        for lane in [lane for lane, unseen in self._unseen.items() if unseen]:
-            await self.look(lane, CleanText(""), whole=True)
+    async def rest(self) -> bool:
+        """Look at what still waits. Whether a document was found that was not known."""
+        waiting = [lane for lane, unseen in self._unseen.items() if unseen]
+        return any([await self.look(lane, CleanText(""), whole=True) for lane in waiting])

@@ -49,7 +49,7 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._framing = Framing()
         self._transport: asyncio.Transport | None = None
-        self._state: Literal["new", "idle", "asked", "settling", "closed"] = "new"
+        self._state: Literal["new", "idle", "asked", "settling", "resting", "closed"] = "new"
         self._since = self._loop.time()  # when the last byte moved, or the state began
         self._failure: UpstreamUnavailable | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -127,7 +127,8 @@ class Connection(asyncio.Protocol):
 
     @property
     def settling(self) -> bool:
-        return self._state == "settling"
+        """Whether nobody waits for it, and nobody can have it yet."""
+        return self._state in ("settling", "resting")
 
     def sweep(self, now: float, silence_s: float) -> None:
         """Called now and then: end what has been silent or idle for too long. Not what is still being made:
@@ -266,14 +267,17 @@ class Connection(asyncio.Protocol):
         if self._paused:
             self._resume()
         if self._framing.chunked:
-            self._state = "settling"
+            self._state = "resting"
             self._loop.call_later(REST_S, self._rested)
         else:
-            self._rested()
+            self._free()
 
     def _rested(self) -> None:
-        if self._state == "closed":
-            return
+        """Once, and only if nothing came meanwhile: else two callers could be given one connection."""
+        if self._state == "resting":
+            self._free()
+
+    def _free(self) -> None:
         self._state = "idle"
         self._on_free(self)
 

@@ -119,6 +119,23 @@ async def test_a_connection_rests_after_a_stream_for_its_server_may_be_closing_i
     assert server.connections == 20
 
 
+async def test_a_connection_on_which_something_comes_while_it_rests_is_nobodys() -> None:
+    async def talkative(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(STREAM + chunk(b"b") + LAST)
+        for _ in range(3):
+            await asyncio.sleep(REST_S / 5)
+            writer.write(b"\r\n")  # which an HTTP parser passes over
+
+    async with scripted(talkative) as server, pool(server.url) as one:
+        assert await asked(one) == b"b"
+        await asyncio.sleep(REST_S * 3)
+        assert repr(one) == "<Pool: 0 in use, 0 kept>"
+        first, second = await one.take(), await one.take()
+        assert first is not second
+        one.release(first)
+        one.release(second)
+
+
 async def test_the_latest_one_is_used_first_so_that_the_others_may_end() -> None:
     async with scripted(answer(b"a")) as server, pool(server.url) as one:
         first, second = await one.take(), await one.take()
