@@ -13,7 +13,16 @@ from proxy.exchange import AnswerEvent, Delta, End, Finish, Json, Lane, ToolOpen
 from proxy.fingerprints.copies import Copied
 from proxy.verdict import Decision, Withhold
 from tests.conductor.plays import MAIL_TOOL, Play, chat
-from tests.fakes import ALLOW, ScriptedPolicies, ScriptedUpstream, StandingClock, allow, answer_events, block
+from tests.fakes import (
+    ALLOW,
+    MAIL,
+    ScriptedPolicies,
+    ScriptedUpstream,
+    StandingClock,
+    allow,
+    answer_events,
+    block,
+)
 from tests.fingerprints.test_copies import FINDER
 from tests.fingerprints.texts import MEMO
 
@@ -145,6 +154,14 @@ async def test_a_short_answer_that_quotes_is_refused_at_its_end() -> None:
     with pytest.raises(Denied):
         await play.run(chat("Hello."))
     assert "[end]" not in play.text
+
+
+async def test_what_is_held_to_the_end_is_decided_on_before_it_leaves() -> None:
+    policies = ScriptedPolicies(admission=allow(redact_answer=(MAIL,)), answer=quoting_blocks)
+    play = CopyPlay(policies=policies, upstream=telling("the Halden"), copies=EverywhereCopies())
+    with pytest.raises(Denied):
+        await play.run(chat("Hi"))
+    assert "Halden" not in play.text
 
 
 async def test_a_passage_that_comes_slowly_is_found_over_the_looks() -> None:
